@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The lab machine "svm": QEMU's TCG emulation of an AMD CPU with nested paging.
+# Sourced by the lab. machine_check says what is missing, machine_start starts
+# the machine in the background and leaves its process in MACHINE_PID,
+# machine_hang writes what it can find out about a machine that hangs.
+
+MACHINE_CPU=EPYC,+svm,+npt
+MACHINE_PROGRAMS="qemu-system-x86_64 setpriv python3"
+
+machine_check()
+{
+	local model=${LAB_CPU%%,*}
+
+	qemu-system-x86_64 -cpu help 2>/dev/null | grep -q "^x86 $model\b" && return
+	lab_say "no CPU model $model; known:"
+	qemu-system-x86_64 -cpu help | sed -n 's/^x86 \([^ ]*\).*/\1/p' |
+		tr '\n' ' ' | fold -sw 100 >&2
+	echo >&2
+	exit $LAB_FAILED
+}
+
+machine_start()
+{
+	local vmlinux initrd append
+	local -a args
+
+	vmlinux=$(lab_vmlinux "$LAB_IMAGE") || lab_die "$LAB_IMAGE: not a kernel that can be unpacked"
+	initrd=$(lab_initrd "$LAB_RELEASE" "$LAB_ROOT") || lab_die "no initrd for $LAB_RELEASE"
+
+	append="console=ttyS0 quiet panic=-1 oops=panic softlockup_panic=1 tsc=reliable"
+	append+=" nokaslr audit=0 cryptomgr.notests random.trust_cpu=on sysrq_always_enabled unknown_nmi_panic"
+	append+=" lab.run=$RUN $LAB_APPEND"
+
+	args=(-nodefaults -no-user-config -display none -no-reboot
+		-M q35 -cpu "$LAB_CPU" -smp "$LAB_CPUS" -m "$LAB_MEMORY"
+		-kernel "$vmlinux" -initrd "$initrd" -append "$append"
+		-chardev "socket,id=console,path=$RUN/console,server=on,wait=off,logfile=$RUN/console.log"
+		-serial chardev:console
+		-qmp "unix:$RUN/qmp,server=on,wait=off"
+		-virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap
+		# Without ioeventfd a port's data has left the machine when the
+		# write returns, so powering off cannot lose any.
+		-device virtio-serial-pci,ioeventfd=off
+		-chardev "file,id=status,path=$RUN/status"
+		-device virtserialport,chardev=status,name=lab.status
+		-chardev "file,id=stdout,path=$RUN/stdout"
+		-device virtserialport,chardev=stdout,name=lab.stdout
+		-chardev "file,id=stderr,path=$RUN/stderr"
+		-device virtserialport,chardev=stderr,name=lab.stderr
+		-chardev "file,id=bootlog,path=$RUN/boot.log"
+		-device virtserialport,chardev=bootlog,name=lab.bootlog)
+	if [ -n "$LAB_ICOUNT" ]; then
+		args+=(-accel tcg,thread=single -icount shift=0,sleep=off
+			-rtc base=2024-01-01T00:00:00,clock=vm)
+	else
+		args+=(-accel tcg,thread=multi)
+	fi
+	if [ -n "$LAB_TTY" ]; then
+		args+=(-chardev stdio,id=tty,signal=off -device virtconsole,chardev=tty)
+		setpriv --pdeathsig KILL qemu-system-x86_64 "${args[@]}" \
+			<&"$LAB_STDIN" 2>"$RUN/machine.log" &
+	else
+		setpriv --pdeathsig KILL qemu-system-x86_64 "${args[@]}" \
+			</dev/null >"$RUN/machine.log" 2>&1 &
+	fi
+	MACHINE_PID=$!
+}
+
+machine_hang()
+{
+	timeout 20 python3 "$LAB_DIR/hang-report" "$RUN/qmp" "$RUN/console"
+}
