@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The capabilities: one row each, with the value that KVM returns. A row is here only when all that the capability
+ * promises works. Values that depend on the host are in the switch below. Constant data, no locks.
+ */
+#include "cap.h"
+
+#include <linux/cpumask.h>
+
+#include "fpu.h"
+#include "mmu/mmu.h"
+
+#define CAP_NR_ROUTES		4096	/* GSIs that a routing table may name */
+#define CAP_COALESCED_PAGE	2	/* of a vCPU's mapping */
+
+static const struct {
+	u32 cap;
+	int value;
+} caps[] = {
+	/* memory */
+	{ KVM_CAP_USER_MEMORY, 1 },
+	{ KVM_CAP_NR_MEMSLOTS, LODGE_MAX_MEMSLOTS },
+	{ KVM_CAP_SYNC_MMU, 1 },
+	{ KVM_CAP_DESTROY_MEMORY_REGION_WORKS, 1 },
+	{ KVM_CAP_JOIN_MEMORY_REGIONS_WORKS, 1 },
+	{ KVM_CAP_READONLY_MEM, 1 },
+	{ KVM_CAP_SET_TSS_ADDR, 1 },
+	{ KVM_CAP_SET_IDENTITY_MAP_ADDR, 1 },
+	{ KVM_CAP_MMU_SHADOW_CACHE_CONTROL, 1 },
+	{ KVM_CAP_COALESCED_MMIO, CAP_COALESCED_PAGE },
+	{ KVM_CAP_COALESCED_PIO, 1 },
+	/* vCPUs */
+	{ KVM_CAP_MAX_VCPUS, LODGE_MAX_VCPUS },
+	{ KVM_CAP_MAX_VCPU_ID, LODGE_MAX_VCPU_ID },
+	{ KVM_CAP_MP_STATE, 1 },
+	{ KVM_CAP_HLT, 1 },
+	{ KVM_CAP_SET_BOOT_CPU_ID, 1 },
+	{ KVM_CAP_IMMEDIATE_EXIT, 1 },
+	{ KVM_CAP_INTERNAL_ERROR_DATA, 1 },
+	{ KVM_CAP_USER_NMI, 1 },
+	{ KVM_CAP_SET_GUEST_DEBUG, 1 },
+	{ KVM_CAP_X86_ROBUST_SINGLESTEP, 1 },
+	/* their state */
+	{ KVM_CAP_EXT_CPUID, 1 },
+	{ KVM_CAP_VCPU_EVENTS, 1 },
+	{ KVM_CAP_DEBUGREGS, 1 },
+	{ KVM_CAP_SREGS2, 1 },
+	{ KVM_CAP_XSAVE, 1 },
+	{ KVM_CAP_XCRS, 1 },
+	{ KVM_CAP_GET_MSR_FEATURES, 1 },
+	/* interrupts */
+	{ KVM_CAP_IRQCHIP, 1 },
+	{ KVM_CAP_IOAPIC_POLARITY_IGNORED, 1 },
+	{ KVM_CAP_IRQ_ROUTING, CAP_NR_ROUTES },
+	{ KVM_CAP_IRQ_INJECT_STATUS, 1 },
+	{ KVM_CAP_SIGNAL_MSI, 1 },
+	{ KVM_CAP_SPLIT_IRQCHIP, 1 },
+	{ KVM_CAP_IRQFD, 1 },
+	{ KVM_CAP_IRQFD_RESAMPLE, 1 },
+	{ KVM_CAP_IOEVENTFD, 1 },
+	{ KVM_CAP_IOEVENTFD_NO_LENGTH, 1 },
+	{ KVM_CAP_IOEVENTFD_ANY_LENGTH, 1 },
+	{ KVM_CAP_PIT2, 1 },
+	{ KVM_CAP_PIT_STATE2, 1 },
+	{ KVM_CAP_REINJECT_CONTROL, 1 },
+	{ KVM_CAP_TSC_DEADLINE_TIMER, 1 },
+	/* time */
+	{ KVM_CAP_CLOCKSOURCE, 1 },
+	{ KVM_CAP_ADJUST_CLOCK, KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC },
+	{ KVM_CAP_KVMCLOCK_CTRL, 1 },
+	{ KVM_CAP_GET_TSC_KHZ, 1 },
+	{ KVM_CAP_NOP_IO_DELAY, 1 },
+	/* the interface itself */
+	{ KVM_CAP_CHECK_EXTENSION_VM, 1 },
+	{ KVM_CAP_ENABLE_CAP_VM, 1 },
+	{ KVM_CAP_DISABLE_QUIRKS, 1 },
+};
+
+int lodge_cap_check(struct lodge_vm *vm, u32 cap)
+{
+	unsigned int i;
+
+	switch (cap) {
+	case KVM_CAP_NR_VCPUS:
+		return min_t(unsigned int, num_online_cpus(), LODGE_MAX_VCPUS);
+	case KVM_CAP_XSAVE2:
+		return lodge_fpu_xsave_size();
+	}
+	for (i = 0; i < ARRAY_SIZE(caps); i++)
+		if (caps[i].cap == cap)
+			return caps[i].value;
+	return 0;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What clock.c and pv.c share: the VM's clock, the conversion from TSC ticks to nanoseconds. */
+#ifndef LODGE_CLOCK_INTERNAL_H
+#define LODGE_CLOCK_INTERNAL_H
+
+#include "clock.h"
+
+#include <asm/pvclock-abi.h>
+
+/*
+ * A moment in the host's time: its TSC and, at the same instant, the nanoseconds since boot by the raw clock, which
+ * no time server bends.
+ */
+struct clock_moment {
+	u64 tsc;
+	u64 ns;
+};
+
+struct lodge_vm_clock {
+	struct lodge_vm *vm;		/* (i) */
+	raw_spinlock_t lock;
+	struct clock_moment base;	/* under lock: with @has_base, all vCPUs count from here by the TSC */
+	s64 offset;			/* under lock: kvm-clock = nanoseconds since boot + offset */
+	bool has_base;			/* under lock: the host itself keeps time by its TSC */
+	bool stable;			/* under lock: has_base, and all vCPUs' TSCs agree */
+	bool old_guest;			/* under lock: the boot vCPU uses the old MSRs: no stable flag */
+	bool tsc_written;		/* under lock: the next three hold */
+	u64 tsc_ns, tsc_value;		/* under lock: when user space last wrote a vCPU's TSC, and what */
+	struct clock_moment generation;	/* under lock: the guest's TSC when the writes that belong together began */
+	u64 tsc_offset;			/* under lock: what they made of a TSC that can be trusted */
+	u64 wall_clock;			/* (a) MSR_KVM_WALL_CLOCK */
+	struct delayed_work refresh;	/* without a base: vCPUs' parameters are measured anew now and then */
+};
+
+/* All (v). */
+struct lodge_vcpu_pv {
+	u64 system_time;		/* MSR_KVM_SYSTEM_TIME: address and enable bit */
+	u64 tsc_ns, tsc_value;		/* the guest's TSC at a moment, for hosts whose TSC cannot be trusted */
+	struct pvclock_vcpu_time_info info;	/* as last written */
+	bool info_valid;
+	bool guest_stopped;		/* KVM_KVMCLOCK_CTRL: tell the guest that it was stopped */
+};
+
+/**
+ * lodge_clock_parameters() - what a vCPU's kvm-clock page shall say
+ * @vcpu: the vCPU
+ * @info: all but version is filled
+ * Context: any. Where the host's TSC cannot be trusted it also moves the guest's TSC up to where time has got.
+ */
+void lodge_clock_parameters(struct lodge_vcpu *vcpu, struct pvclock_vcpu_time_info *info);
+
+u64 lodge_clock_now(struct lodge_vm *vm);			/* kvm-clock in nanoseconds; any context */
+void lodge_clock_set_old_guest(struct lodge_vm *vm, bool old);	/* any context */
+
+/* A vCPU starts to use kvm-clock: keep its parameters fresh. Any context. */
+void lodge_clock_start_refresh(struct lodge_vm *vm);
+
+#endif

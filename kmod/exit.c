@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What an exit does, vendor-free. Each handler runs in the section with interrupts off and touches only the
+ * vCPU, in-kernel devices and memory that needs no sleep; the rest of the work, where there is one, is a
+ * second function run by lodge_defer() after the section. Control and debug registers are in system.c.
+ */
+#include "exit.h"
+
+#include <linux/sched.h>
+#include <asm/debugreg.h>
+#include <asm/processor-flags.h>
+#include <asm/trapnr.h>
+
+#include "backend.h"
+#include "cpuid.h"
+#include "event.h"
+#include "fpu.h"
+#include "hypercall.h"
+#include "io_bus.h"
+#include "irqchip/irqchip.h"
+#include "mmu/mmu.h"
+#include "msr.h"
+#include "regs.h"
+#include "stats.h"
+#include "trace.h"
+
+/* Pass the instruction that exited: RIP, and what every completed instruction does to RF, shadow and TF. */
+static void exit_skip_to(struct lodge_vcpu *vcpu, u64 next_rip)
+{
+	vcpu->rip = next_rip;
+	lodge_op(set_interrupt_shadow)(vcpu, 0);
+	vcpu->rflags &= ~(u64)X86_EFLAGS_RF;
+	if (unlikely(vcpu->rflags & X86_EFLAGS_TF))
+		lodge_queue_debug(vcpu, LODGE_DR6_BS);
+	else if (unlikely(vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP))
+		vcpu->debug_step_done = true;
+}
+
+/*
+ * Where the CPU gives no next RIP the instruction's length comes from its bytes, which may have to be
+ * fetched from memory that is not there: outside the section. LODGE_EXIT_RESUME: the bytes are no longer
+ * what exited, or fetching them faulted in the guest; let it run on.
+ */
+static int exit_find_length(struct lodge_vcpu *vcpu)
+{
+	enum lodge_emulate_result result;
+
+	if (vcpu->next_rip)
+		return 0;
+	result = lodge_vcpu_decode(vcpu);
+	if (result == EMULATE_UNHANDLED)
+		return lodge_vcpu_emulate_failed(vcpu) ? : -EIO;
+	if (result != EMULATE_DONE)
+		return LODGE_EXIT_RESUME;
+	vcpu->next_rip = lodge_next_rip(vcpu, vcpu->emulate.insn.length);
+	return 0;
+}
+
+/* Run @handler at once when the length is known, else after the section with the length found. */
+static int exit_with_length(struct lodge_vcpu *vcpu, int (*handler)(struct lodge_vcpu *vcpu))
+{
+	return likely(vcpu->next_rip) ? handler(vcpu) : lodge_defer(vcpu, handler);
+}
+
+int lodge_exit_host_event(struct lodge_vcpu *vcpu)
+{
+	return LODGE_EXIT_LEAVE;
+}
+
+static int cpuid_execute(struct lodge_vcpu *vcpu)
+{
+	int ret = exit_find_length(vcpu);
+
+	if (unlikely(ret))
+		return ret;
+	lodge_cpuid_answer(vcpu);
+	exit_skip_to(vcpu, vcpu->next_rip);
+	return LODGE_EXIT_RESUME;
+}
+
+int lodge_exit_cpuid(struct lodge_vcpu *vcpu)
+{
+	return exit_with_length(vcpu, cpuid_execute);
+}
+
+static int rdmsr_execute(struct lodge_vcpu *vcpu)
+{
+	u64 value;
+	int ret = exit_find_length(vcpu);
+
+	if (unlikely(ret))
+		return ret;
+	if (lodge_msr_get(vcpu, vcpu->gprs[LODGE_RCX], &value, false)) {
+		lodge_queue_exception(vcpu, X86_TRAP_GP, true, 0);
+		return LODGE_EXIT_RESUME;
+	}
+	vcpu->gprs[LODGE_RAX] = (u32)value;
+	vcpu->gprs[LODGE_RDX] = value >> 32;
+	exit_skip_to(vcpu, vcpu->next_rip);
+	return LODGE_EXIT_RESUME;
+}
+
+int lodge_exit_rdmsr(struct lodge_vcpu *vcpu)
+{
+	return exit_with_length(vcpu, rdmsr_execute);
+}
+
+static u64 edx_eax(const struct lodge_vcpu *vcpu)
+{
+	return (vcpu->gprs[LODGE_RDX] << 32) | (u32)vcpu->gprs[LODGE_RAX];
+}
+
+static int wrmsr_finish(struct lodge_vcpu *vcpu, int ret)
+{
+	if (ret)
+		lodge_queue_exception(vcpu, X86_TRAP_GP, true, 0);
+	else
+		exit_skip_to(vcpu, vcpu->next_rip);
+	return LODGE_EXIT_RESUME;
+}
+
+static int wrmsr_execute_sleeping(struct lodge_vcpu *vcpu)
+{
+	int ret = exit_find_length(vcpu);
+
+	if (ret)
+		return ret;
+	return wrmsr_finish(vcpu, lodge_msr_set_sleeping(vcpu, vcpu->gprs[LODGE_RCX], edx_eax(vcpu)));
+}
+
+int lodge_exit_wrmsr(struct lodge_vcpu *vcpu)
+{
+	int ret;
+
+	if (unlikely(!vcpu->next_rip))
+		return lodge_defer(vcpu, wrmsr_execute_sleeping);
+	ret = lodge_msr_set(vcpu, vcpu->gprs[LODGE_RCX], edx_eax(vcpu), false);
+	if (ret == -EAGAIN)
+		return lodge_defer(vcpu, wrmsr_execute_sleeping);
+	return wrmsr_finish(vcpu, ret);
+}
+
+/* Part of a port's answer goes where the instruction wants it: AL, AX, or EAX zero-extended. */
+static void port_store(struct lodge_vcpu *vcpu, unsigned int size, u32 value)
+{
+	u64 *rax = &vcpu->gprs[LODGE_RAX];
+
+	if (size == 4)
+		*rax = value;
+	else if (size == 2)
+		*rax = (*rax & ~0xffffULL) | (u16)value;
+	else
+		*rax = (*rax & ~0xffULL) | (u8)value;
+}
+
+static int port_to_user(struct lodge_vcpu *vcpu)
+{
+	const struct lodge_exit_io *io = &vcpu->io;
+	struct kvm_run *run = vcpu->run;
+	void *data = lodge_vcpu_pio_data(vcpu);
+
+	if (!data)
+		return -ENOMEM;
+	run->exit_reason = KVM_EXIT_IO;
+	run->io.direction = io->in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
+	run->io.size = io->size;
+	run->io.port = io->port;
+	run->io.count = 1;
+	run->io.data_offset = PAGE_SIZE;
+	if (!io->in)
+		memcpy(data, &vcpu->gprs[LODGE_RAX], io->size);
+	/* A guest may power the machine off by port 0x7e and be resumed: it must not write again (KVM_CAP_DISABLE_QUIRKS). */
+	if (!io->in && io->port == 0x7e && !(READ_ONCE(vcpu->vm->disabled_quirks) & KVM_X86_QUIRK_OUT_7E_INC_RIP)) {
+		exit_skip_to(vcpu, io->next_rip);
+		return LODGE_EXIT_USER;
+	}
+	vcpu->io.rip = vcpu->rip;
+	vcpu->completion = LODGE_COMPLETE_PORT;
+	return LODGE_EXIT_USER;
+}
+
+int lodge_port_complete(struct lodge_vcpu *vcpu)
+{
+	u32 value = 0;
+	void *data = lodge_vcpu_pio_data(vcpu);
+
+	if (!data)
+		return -ENOMEM;
+	/* User space that moved RIP has dropped the instruction. */
+	if (vcpu->rip != vcpu->io.rip)
+		return LODGE_EXIT_RESUME;
+	if (vcpu->io.in) {
+		memcpy(&value, data, vcpu->io.size);
+		port_store(vcpu, vcpu->io.size, value);
+	}
+	exit_skip_to(vcpu, vcpu->io.next_rip);
+	return LODGE_EXIT_RESUME;
+}
+
+int lodge_exit_io(struct lodge_vcpu *vcpu)
+{
+	const struct lodge_exit_io *io = &vcpu->io;
+	u32 value;
+
+	if (unlikely(io->string))
+		return lodge_defer(vcpu, lodge_vcpu_emulate);
+	if (io->in) {
+		value = 0;
+		if (lodge_io_bus_read(vcpu, LODGE_BUS_PIO, io->port, io->size, &value))
+			return lodge_defer(vcpu, port_to_user);
+		port_store(vcpu, io->size, value);
+	} else {
+		value = vcpu->gprs[LODGE_RAX];
+		if (lodge_io_bus_write(vcpu, LODGE_BUS_PIO, io->port, io->size, &value))
+			return lodge_defer(vcpu, port_to_user);
+	}
+	exit_skip_to(vcpu, io->next_rip);
+	return LODGE_EXIT_RESUME;
+}
+
+static int fault_resolve(struct lodge_vcpu *vcpu)
+{
+	int ret = lodge_mmu_fault(vcpu, vcpu->fault.gpa, vcpu->fault.access);
+
+	trace_lodge_fault(vcpu->id, vcpu->fault.gpa, vcpu->fault.access, ret);
+	if (ret == LODGE_FAULT_DONE)
+		return LODGE_EXIT_RESUME;
+	if (ret == LODGE_FAULT_MMIO)
+		return lodge_vcpu_emulate(vcpu);
+	return ret;
+}
+
+int lodge_exit_fault(struct lodge_vcpu *vcpu, gpa_t gpa, u32 access)
+{
+	int ret;
+
+	vcpu->fault.gpa = gpa;
+	vcpu->fault.access = access;
+	ret = lodge_mmu_fault_atomic(vcpu, gpa, access);
+	if (ret == LODGE_FAULT_DONE) {
+		trace_lodge_fault(vcpu->id, gpa, access, ret);
+		return LODGE_EXIT_RESUME;
+	}
+	return lodge_defer(vcpu, ret == LODGE_FAULT_MMIO ? lodge_vcpu_emulate : fault_resolve);
+}
+
+static int hypercall_execute(struct lodge_vcpu *vcpu)
+{
+	int ret = exit_find_length(vcpu);
+
+	if (unlikely(ret))
+		return ret;
+	exit_skip_to(vcpu, vcpu->next_rip);
+	lodge_hypercall(vcpu);
+	return LODGE_EXIT_RESUME;
+}
+
+int lodge_exit_hypercall(struct lodge_vcpu *vcpu)
+{
+	return exit_with_length(vcpu, hypercall_execute);
+}
+
+static int hlt_execute(struct lodge_vcpu *vcpu)
+{
+	int ret = exit_find_length(vcpu);
+
+	if (unlikely(ret))
+		return ret;
+	exit_skip_to(vcpu, vcpu->next_rip);
+	if (lodge_vm_has_lapics(vcpu->vm)) {
+		vcpu->mp_state = KVM_MP_STATE_HALTED;
+		return LODGE_EXIT_RESUME;
+	}
+	vcpu->run->exit_reason = KVM_EXIT_HLT;
+	return LODGE_EXIT_USER;
+}
+
+int lodge_exit_hlt(struct lodge_vcpu *vcpu)
+{
+	return lodge_defer(vcpu, hlt_execute);
+}
+
+/* A vCPU that spins gives its CPU to whoever holds what it waits for. */
+static int pause_execute(struct lodge_vcpu *vcpu)
+{
+	yield();
+	return LODGE_EXIT_RESUME;
+}
+
+int lodge_exit_pause(struct lodge_vcpu *vcpu)
+{
+	return lodge_defer(vcpu, pause_execute);
+}
+
+static int nop_execute(struct lodge_vcpu *vcpu)
+{
+	int ret = exit_find_length(vcpu);
+
+	if (unlikely(ret))
+		return ret;
+	exit_skip_to(vcpu, vcpu->next_rip);
+	return LODGE_EXIT_RESUME;
+}
+
+int lodge_exit_nop(struct lodge_vcpu *vcpu)
+{
+	return exit_with_length(vcpu, nop_execute);
+}
+
+static int xsetbv_execute(struct lodge_vcpu *vcpu)
+{
+	int ret = exit_find_length(vcpu);
+
+	if (unlikely(ret))
+		return ret;
+	if (lodge_op(get_cpl)(vcpu) || (u32)vcpu->gprs[LODGE_RCX] || lodge_fpu_set_xcr0(vcpu, edx_eax(vcpu)))
+		lodge_queue_exception(vcpu, X86_TRAP_GP, true, 0);
+	else
+		exit_skip_to(vcpu, vcpu->next_rip);
+	return LODGE_EXIT_RESUME;
+}
+
+int lodge_exit_xsetbv(struct lodge_vcpu *vcpu)
+{
+	return lodge_defer(vcpu, xsetbv_execute);
+}
+
+int lodge_exit_system(struct lodge_vcpu *vcpu)
+{
+	return lodge_defer(vcpu, lodge_system_execute);
+}
+
+int lodge_exit_window(struct lodge_vcpu *vcpu)
+{
+	lodge_vcpu_request_self(vcpu, LODGE_REQ_EVENT);
+	/* User space's window is seen between sections. */
+	return vcpu->run->request_interrupt_window ? LODGE_EXIT_LEAVE : LODGE_EXIT_RESUME;
+}
+
+/* A debugger in user space stops here; without one the guest takes its exception. */
+static int debug_to_user(struct lodge_vcpu *vcpu, u8 vector, u64 dr6)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->exit_reason = KVM_EXIT_DEBUG;
+	run->debug.arch.exception = vector;
+	run->debug.arch.pc = lodge_op(get_segment_base)(vcpu, LODGE_CS) + vcpu->rip;
+	run->debug.arch.dr6 = dr6;
+	run->debug.arch.dr7 = vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP ? vcpu->debug_dr7 : vcpu->dr7;
+	return LODGE_EXIT_USER;
+}
+
+int lodge_exit_debug(struct lodge_vcpu *vcpu, u64 dr6)
+{
+	if (vcpu->guest_debug & (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP))
+		return debug_to_user(vcpu, X86_TRAP_DB, dr6 | LODGE_DR6_ONES);
+	vcpu->dr6 = dr6;
+	lodge_queue_exception(vcpu, X86_TRAP_DB, false, 0);
+	return LODGE_EXIT_RESUME;
+}
+
+int lodge_debug_step_done(struct lodge_vcpu *vcpu)
+{
+	vcpu->debug_step_done = false;
+	return debug_to_user(vcpu, X86_TRAP_DB, LODGE_DR6_BS | LODGE_DR6_ONES);
+}
+
+int lodge_exit_breakpoint(struct lodge_vcpu *vcpu)
+{
+	return debug_to_user(vcpu, X86_TRAP_BP, 0);
+}
+
+int lodge_exit_undefined(struct lodge_vcpu *vcpu)
+{
+	lodge_queue_exception(vcpu, X86_TRAP_UD, false, 0);
+	return LODGE_EXIT_RESUME;
+}
+
+int lodge_exit_general_protection(struct lodge_vcpu *vcpu)
+{
+	lodge_queue_exception(vcpu, X86_TRAP_GP, true, 0);
+	return LODGE_EXIT_RESUME;
+}
+
+static int shutdown_to_user(struct lodge_vcpu *vcpu)
+{
+	/* As after INIT, since the hardware's own state is undefined now: APM 2, 15.14.3. */
+	lodge_vcpu_reset(vcpu, true);
+	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
+	lodge_notify_state(vcpu->vm, LODGE_VM_CRASHED, "triple fault");
+	return LODGE_EXIT_USER;
+}
+
+int lodge_exit_shutdown(struct lodge_vcpu *vcpu)
+{
+	return lodge_defer(vcpu, shutdown_to_user);
+}
+
+static int entry_failed_to_user(struct lodge_vcpu *vcpu)
+{
+	vcpu->run->exit_reason = KVM_EXIT_FAIL_ENTRY;
+	vcpu->run->fail_entry.hardware_entry_failure_reason = lodge_op(exit_reason)(vcpu);
+	vcpu->run->fail_entry.cpu = vcpu->cpu;
+	lodge_notify_state(vcpu->vm, LODGE_VM_CRASHED, "failed entry");
+	return LODGE_EXIT_USER;
+}
+
+int lodge_exit_entry_failed(struct lodge_vcpu *vcpu, u64 reason)
+{
+	return lodge_defer(vcpu, entry_failed_to_user);
+}
+
+static int unknown_to_user(struct lodge_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	run->internal.suberror = KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON;
+	run->internal.ndata = 2;
+	run->internal.data[0] = lodge_op(exit_reason)(vcpu);
+	run->internal.data[1] = vcpu->cpu;
+	lodge_notify_state(vcpu->vm, LODGE_VM_CRASHED, "unexpected exit");
+	return LODGE_EXIT_USER;
+}
+
+int lodge_exit_unknown(struct lodge_vcpu *vcpu)
+{
+	return lodge_defer(vcpu, unknown_to_user);
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The CPU's virtualization feature is on, on every online CPU, from the first VM to the last, and off
+ * otherwise, through CPU hotplug, suspend and reboot. hardware_lock guards the count of VMs; the CPU-hotplug
+ * lock is taken outside it.
+ */
+#include "hardware.h"
+
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/mutex.h>
+#include <linux/printk.h>
+#include <linux/reboot.h>
+#include <linux/smp.h>
+
+#include "backend.h"
+#include "compat/compat.h"
+
+static DEFINE_MUTEX(hardware_lock);
+static unsigned int hardware_users;	/* under hardware_lock */
+static enum cpuhp_state hardware_state;
+
+static void hardware_enable_cpu(void *failures)
+{
+	if (lodge_op(cpu_enable)())
+		atomic_inc(failures);
+}
+
+static void hardware_disable_cpu(void *unused)
+{
+	lodge_op(cpu_disable)();
+}
+
+static int hardware_enable_all(void)
+{
+	atomic_t failures = ATOMIC_INIT(0);
+
+	on_each_cpu(hardware_enable_cpu, &failures, true);
+	if (!atomic_read(&failures))
+		return 0;
+	on_each_cpu(hardware_disable_cpu, NULL, true);
+	return -EBUSY;
+}
+
+int lodge_hardware_get(void)
+{
+	int ret = 0;
+
+	cpus_read_lock();
+	mutex_lock(&hardware_lock);
+	if (!hardware_users)
+		ret = hardware_enable_all();
+	if (!ret)
+		hardware_users++;
+	mutex_unlock(&hardware_lock);
+	cpus_read_unlock();
+	if (ret)
+		pr_info_ratelimited("another hypervisor holds this CPU's virtualization feature; `lodge check` tells which\n");
+	return ret;
+}
+
+void lodge_hardware_put(void)
+{
+	cpus_read_lock();
+	mutex_lock(&hardware_lock);
+	if (!--hardware_users)
+		on_each_cpu(hardware_disable_cpu, NULL, true);
+	mutex_unlock(&hardware_lock);
+	cpus_read_unlock();
+}
+
+/* On the CPU that comes or goes, in a thread bound to it: no user task runs there yet, or any more. */
+static int hardware_cpu_online(unsigned int cpu)
+{
+	unsigned long flags;
+	int ret = 0;
+
+	mutex_lock(&hardware_lock);
+	if (hardware_users) {
+		local_irq_save(flags);
+		ret = lodge_op(cpu_enable)();
+		local_irq_restore(flags);
+	}
+	mutex_unlock(&hardware_lock);
+	return ret;
+}
+
+static int hardware_cpu_offline(unsigned int cpu)
+{
+	unsigned long flags;
+
+	mutex_lock(&hardware_lock);
+	local_irq_save(flags);
+	lodge_op(cpu_disable)();
+	local_irq_restore(flags);
+	mutex_unlock(&hardware_lock);
+	return 0;
+}
+
+/* Suspend has taken every other CPU off and stopped all tasks: nobody holds hardware_lock. */
+static int hardware_suspend(void)
+{
+	if (hardware_users)
+		lodge_op(cpu_disable)();
+	return 0;
+}
+
+static void hardware_resume(void)
+{
+	if (hardware_users && lodge_op(cpu_enable)())
+		pr_warn("the virtualization feature was not ours to take back after suspend\n");
+}
+
+LODGE_COMPAT_SYSCORE(hardware_syscore, hardware_suspend, hardware_resume);
+
+/* The next kernel, or the firmware, finds the feature off. A guest that still runs ends with its VM killed. */
+static int hardware_reboot(struct notifier_block *nb, unsigned long action, void *data)
+{
+	on_each_cpu(hardware_disable_cpu, NULL, true);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block hardware_reboot_block = {
+	.notifier_call = hardware_reboot,
+};
+
+int lodge_hardware_init(void)
+{
+	int ret = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "virt/lodge:online",
+					    hardware_cpu_online, hardware_cpu_offline);
+
+	if (ret < 0)
+		return ret;
+	hardware_state = ret;
+	ret = register_reboot_notifier(&hardware_reboot_block);
+	if (ret) {
+		cpuhp_remove_state_nocalls(hardware_state);
+		return ret;
+	}
+	lodge_compat_register_syscore(&hardware_syscore);
+	return 0;
+}
+
+void lodge_hardware_exit(void)
+{
+	lodge_compat_unregister_syscore(&hardware_syscore);
+	unregister_reboot_notifier(&hardware_reboot_block);
+	cpuhp_remove_state_nocalls(hardware_state);
+}

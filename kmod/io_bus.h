@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * In-kernel devices that answer by port or by GPA.
+ *
+ * The table of a bus is replaced whole and read under RCU, so an access takes no lock. A device's read and
+ * write may be called with interrupts off: only raw spinlocks inside, no allocation, no user memory.
+ */
+#ifndef LODGE_IO_BUS_H
+#define LODGE_IO_BUS_H
+
+#include "lodge.h"
+
+struct lodge_io_device;
+
+/**
+ * struct lodge_io_ops - what a device does
+ * @read: fill @val; 0, or -EOPNOTSUPP to let the next device that covers the address, then user space, answer
+ * @write: take @val; same results
+ * @release: free the device; called after every reader of the bus is gone, from a context that may sleep
+ */
+struct lodge_io_ops {
+	int (*read)(struct lodge_vcpu *vcpu, struct lodge_io_device *dev, u64 addr, unsigned int len, void *val);
+	int (*write)(struct lodge_vcpu *vcpu, struct lodge_io_device *dev, u64 addr, unsigned int len, const void *val);
+	void (*release)(struct lodge_io_device *dev);
+};
+
+struct lodge_io_device {
+	const struct lodge_io_ops *ops;	/* (i) */
+	struct rcu_work release_work;	/* for lodge_io_bus_unregister() */
+};
+
+/**
+ * lodge_io_bus_register() - let a device answer to a range
+ * @vm: the VM; the caller holds slots_lock
+ * @bus: ports or memory
+ * @addr: first address
+ * @len: bytes; 0 means one address whatever the length of the access (ioeventfd)
+ * @dev: the device, owned by the bus from here on
+ * Return: 0, -ENOSPC when the bus is full, -ENOMEM.
+ */
+int lodge_io_bus_register(struct lodge_vm *vm, enum lodge_bus bus, u64 addr, unsigned int len, struct lodge_io_device *dev);
+
+/**
+ * lodge_io_bus_unregister() - take a device off and release it once nobody uses it
+ * Context: caller holds slots_lock; does not wait for readers.
+ */
+void lodge_io_bus_unregister(struct lodge_vm *vm, enum lodge_bus bus, struct lodge_io_device *dev);
+
+/**
+ * lodge_io_bus_read() - let the in-kernel devices answer a read
+ * Return: 0 when one did, -EOPNOTSUPP when user space must.
+ * Context: any, interrupts off included.
+ */
+int lodge_io_bus_read(struct lodge_vcpu *vcpu, enum lodge_bus bus, u64 addr, unsigned int len, void *val);
+int lodge_io_bus_write(struct lodge_vcpu *vcpu, enum lodge_bus bus, u64 addr, unsigned int len, const void *val);
+
+/* Free the buses and release every device; the VM has no user left. */
+void lodge_io_bus_destroy(struct lodge_vm *vm);
+
+int lodge_io_bus_init(void);	/* module load: the workqueue that releases devices; 0 or -ENOMEM */
+void lodge_io_bus_exit(void);	/* module unload: waits for releases and for RCU callbacks of the module */
+
+#endif

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * From a GSI to the chips' pins and messages, and back from an acknowledged pin to whoever waits for its GSI. The
+ * table is replaced whole under vm->lock and read under RCU; listeners are an RCU list under irqchip->ack_lock.
+ */
+#include "irqchip_internal.h"
+
+#include <linux/rculist.h>
+#include <linux/slab.h>
+#include <asm/apicdef.h>
+
+#include "../eventfd.h"
+
+static void routing_free_rcu(struct rcu_head *rcu)
+{
+	struct lodge_irq_routing *routing = container_of(rcu, struct lodge_irq_routing, rcu);
+
+	kvfree(routing->entries);
+	kvfree(routing);
+}
+
+static int route_check(struct lodge_vm *vm, const struct kvm_irq_routing_entry *in, struct lodge_irq_route *out)
+{
+	bool split = vm->irqchip_mode == LODGE_IRQCHIP_SPLIT;
+
+	if (in->gsi >= LODGE_MAX_IRQ_ROUTES)
+		return -EINVAL;
+	out->gsi = in->gsi;
+	out->type = in->type;
+	switch (in->type) {
+	case KVM_IRQ_ROUTING_IRQCHIP:
+		if (in->flags || split)
+			return -EINVAL;
+		out->chip.irqchip = in->u.irqchip.irqchip;
+		out->chip.pin = in->u.irqchip.pin;
+		switch (in->u.irqchip.irqchip) {
+		case KVM_IRQCHIP_PIC_MASTER:
+		case KVM_IRQCHIP_PIC_SLAVE:
+			return in->u.irqchip.pin < PIC_PINS / 2 ? 0 : -EINVAL;
+		case KVM_IRQCHIP_IOAPIC:
+			return in->u.irqchip.pin < IOAPIC_PINS ? 0 : -EINVAL;
+		default:
+			return -EINVAL;
+		}
+	case KVM_IRQ_ROUTING_MSI:
+		if (in->flags & ~KVM_MSI_VALID_DEVID)
+			return -EINVAL;
+		/* Without the extended destination format the upper half of the address stays empty. */
+		if (in->u.msi.address_hi)
+			return -EINVAL;
+		out->msi.address = in->u.msi.address_lo;
+		out->msi.data = in->u.msi.data;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* A GSI goes to one message, or to pins of different chips. */
+static int route_conflicts(const struct lodge_irq_route *entries, u32 n, const struct lodge_irq_route *new)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		if (entries[i].gsi != new->gsi)
+			continue;
+		if (entries[i].type != KVM_IRQ_ROUTING_IRQCHIP || new->type != KVM_IRQ_ROUTING_IRQCHIP ||
+		    entries[i].chip.irqchip == new->chip.irqchip)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+/* Counting sort by GSI; the order inside a GSI is the caller's. */
+static void routing_index(struct lodge_irq_routing *routing, const struct lodge_irq_route *unsorted)
+{
+	u32 i, gsi, at = 0;
+
+	memset(routing->pin_gsi, -1, sizeof(routing->pin_gsi));
+	for (i = 0; i < routing->nr; i++)
+		routing->first[unsorted[i].gsi + 1]++;
+	for (gsi = 0; gsi < routing->nr_gsis; gsi++) {
+		at += routing->first[gsi + 1];
+		routing->first[gsi + 1] = at;
+	}
+	for (i = routing->nr; i-- > 0;) {
+		const struct lodge_irq_route *route = &unsorted[i];
+		u32 place = routing->first[route->gsi + 1] - 1;
+
+		/* Entries of one GSI are few: find the free place from its end. */
+		while (routing->entries[place].type)
+			place--;
+		routing->entries[place] = *route;
+		if (route->type == KVM_IRQ_ROUTING_IRQCHIP)
+			routing->pin_gsi[route->chip.irqchip][route->chip.pin] = route->gsi;
+	}
+}
+
+static struct lodge_irq_routing *routing_build(struct lodge_vm *vm, const struct kvm_irq_routing_entry *entries, u32 nr)
+{
+	struct lodge_irq_route *unsorted = kvcalloc(nr ?: 1, sizeof(*unsorted), GFP_KERNEL_ACCOUNT);
+	struct lodge_irq_routing *routing = NULL;
+	unsigned long *msi_or_chip = NULL;
+	u32 i, nr_gsis = 0;
+	int ret = -ENOMEM;
+
+	if (!unsorted)
+		return ERR_PTR(-ENOMEM);
+	msi_or_chip = bitmap_zalloc(LODGE_MAX_IRQ_ROUTES, GFP_KERNEL_ACCOUNT);
+	if (!msi_or_chip)
+		goto fail;
+	for (i = 0; i < nr; i++) {
+		ret = route_check(vm, &entries[i], &unsorted[i]);
+		/* Only a GSI seen before can conflict. */
+		if (!ret && __test_and_set_bit(unsorted[i].gsi, msi_or_chip))
+			ret = route_conflicts(unsorted, i, &unsorted[i]);
+		if (ret)
+			goto fail;
+		nr_gsis = max(nr_gsis, unsorted[i].gsi + 1);
+	}
+	ret = -ENOMEM;
+	routing = kvzalloc(struct_size(routing, first, nr_gsis + 1), GFP_KERNEL_ACCOUNT);
+	if (!routing)
+		goto fail;
+	routing->entries = kvcalloc(nr ?: 1, sizeof(*routing->entries), GFP_KERNEL_ACCOUNT);
+	if (!routing->entries)
+		goto fail;
+	routing->nr = nr;
+	routing->nr_gsis = nr_gsis;
+	routing_index(routing, unsorted);
+	bitmap_free(msi_or_chip);
+	kvfree(unsorted);
+	return routing;
+
+fail:
+	kvfree(routing);
+	bitmap_free(msi_or_chip);
+	kvfree(unsorted);
+	return ERR_PTR(ret);
+}
+
+int lodge_routing_set(struct lodge_vm *vm, const struct kvm_irq_routing_entry *entries, u32 nr, u32 flags)
+{
+	struct lodge_irq_routing *routing, *old;
+	struct lodge_vcpu *vcpu;
+	unsigned long i;
+
+	lockdep_assert_held(&vm->lock);
+	if (flags)
+		return -EINVAL;
+	routing = routing_build(vm, entries, nr);
+	if (IS_ERR(routing))
+		return PTR_ERR(routing);
+	old = rcu_dereference_protected(vm->irqchip->routing, lockdep_is_held(&vm->lock));
+	rcu_assign_pointer(vm->irqchip->routing, routing);
+	lodge_irqfds_routing_changed(vm);
+	if (old)
+		call_rcu(&old->rcu, routing_free_rcu);
+	if (vm->irqchip_mode == LODGE_IRQCHIP_SPLIT)
+		lodge_for_each_vcpu(i, vcpu, vm)
+			lodge_vcpu_request(vcpu, LODGE_REQ_EOI_SCAN);
+	return 0;
+}
+
+/* GSI 0-15 to both chips' pins of the same number, 16-23 to the IOAPIC. */
+int lodge_routing_set_default(struct lodge_vm *vm)
+{
+	struct kvm_irq_routing_entry *entries;
+	u32 gsi, n = 0;
+	int ret;
+
+	entries = kcalloc(PIC_PINS + IOAPIC_PINS, sizeof(*entries), GFP_KERNEL);
+	if (!entries)
+		return -ENOMEM;
+	for (gsi = 0; gsi < IOAPIC_PINS; gsi++) {
+		entries[n].gsi = gsi;
+		entries[n].type = KVM_IRQ_ROUTING_IRQCHIP;
+		entries[n].u.irqchip.irqchip = KVM_IRQCHIP_IOAPIC;
+		entries[n++].u.irqchip.pin = gsi;
+		if (gsi >= PIC_PINS)
+			continue;
+		entries[n].gsi = gsi;
+		entries[n].type = KVM_IRQ_ROUTING_IRQCHIP;
+		entries[n].u.irqchip.irqchip = gsi / 8;		/* KVM_IRQCHIP_PIC_MASTER, _SLAVE */
+		entries[n++].u.irqchip.pin = gsi % 8;
+	}
+	ret = lodge_routing_set(vm, entries, n, 0);
+	kfree(entries);
+	return ret;
+}
+
+void lodge_routing_destroy(struct lodge_vm *vm)
+{
+	struct lodge_irq_routing *routing = rcu_dereference_protected(vm->irqchip->routing, true);
+
+	if (routing)
+		routing_free_rcu(&routing->rcu);
+	RCU_INIT_POINTER(vm->irqchip->routing, NULL);
+}
+
+/* APM 2, 16.5 and the MSI address format of SDM 3, 11.11. */
+void lodge_msi_to_message(u64 address, u32 data, struct lodge_irq_message *message)
+{
+	*message = (struct lodge_irq_message) {
+		.dest = (address >> 12) & 0xff,
+		.logical = address & BIT(2),
+		.redirection_hint = address & BIT(3),
+		.vector = data,
+		.mode = (data >> 8) & 7,
+		.level = data & BIT(15),
+		.assert = true,
+	};
+}
+
+static int route_set(struct lodge_vm *vm, const struct lodge_irq_route *route, u32 source, int level)
+{
+	struct lodge_irq_message message;
+
+	if (route->type == KVM_IRQ_ROUTING_MSI) {
+		if (!level)
+			return -1;
+		lodge_msi_to_message(route->msi.address, route->msi.data, &message);
+		return lodge_irq_deliver(vm, NULL, &message);
+	}
+	if (route->chip.irqchip == KVM_IRQCHIP_IOAPIC)
+		return lodge_ioapic_set(vm->irqchip->ioapic, route->chip.pin, source, level);
+	return lodge_pic_set(vm->irqchip->pic, route->chip.irqchip * 8 + route->chip.pin, source, level);
+}
+
+int lodge_irq_set(struct lodge_vm *vm, u32 source, u32 gsi, int level)
+{
+	const struct lodge_irq_routing *routing;
+	int ret = -1, one;
+	u32 i;
+
+	rcu_read_lock();
+	routing = rcu_dereference(vm->irqchip->routing);
+	if (routing && gsi < routing->nr_gsis) {
+		for (i = routing->first[gsi]; i < routing->first[gsi + 1]; i++) {
+			one = route_set(vm, &routing->entries[i], source, level);
+			if (one >= 0)
+				ret = one + max(ret, 0);
+		}
+	}
+	rcu_read_unlock();
+	return ret;
+}
+
+int lodge_msi_send(struct lodge_vm *vm, const struct kvm_msi *msi)
+{
+	struct lodge_irq_message message;
+
+	if (msi->address_hi)
+		return -EINVAL;
+	lodge_msi_to_message(msi->address_lo, msi->data, &message);
+	return lodge_irq_deliver(vm, NULL, &message);
+}
+
+void lodge_irq_ack_register(struct lodge_vm *vm, struct lodge_irq_ack *ack)
+{
+	spin_lock(&vm->irqchip->ack_lock);
+	hlist_add_head_rcu(&ack->node, &vm->irqchip->acks);
+	spin_unlock(&vm->irqchip->ack_lock);
+}
+
+void lodge_irq_ack_unregister(struct lodge_vm *vm, struct lodge_irq_ack *ack)
+{
+	spin_lock(&vm->irqchip->ack_lock);
+	hlist_del_init_rcu(&ack->node);
+	spin_unlock(&vm->irqchip->ack_lock);
+	synchronize_rcu();
+}
+
+void lodge_irq_acked(struct lodge_vm *vm, u32 chip, u32 pin)
+{
+	const struct lodge_irq_routing *routing;
+	struct lodge_irq_ack *ack;
+	int gsi = -1;
+
+	rcu_read_lock();
+	routing = rcu_dereference(vm->irqchip->routing);
+	if (routing)
+		gsi = routing->pin_gsi[chip][pin];
+	if (gsi >= 0)
+		hlist_for_each_entry_rcu(ack, &vm->irqchip->acks, node)
+			if (ack->gsi == gsi)
+				ack->acked(ack);
+	rcu_read_unlock();
+}
+
+/* Which vectors' EOIs user space's IOAPIC waits for: level-triggered messages on its reserved GSIs. */
+void lodge_routing_user_eois(struct lodge_vcpu *vcpu, unsigned long *vectors)
+{
+	const struct lodge_irq_routing *routing;
+	struct lodge_irq_message message;
+	u32 i;
+
+	bitmap_zero(vectors, 256);
+	rcu_read_lock();
+	routing = rcu_dereference(vcpu->vm->irqchip->routing);
+	for (i = 0; routing && i < routing->nr; i++) {
+		const struct lodge_irq_route *route = &routing->entries[i];
+
+		if (route->gsi >= vcpu->vm->nr_reserved_pins || route->type != KVM_IRQ_ROUTING_MSI)
+			continue;
+		lodge_msi_to_message(route->msi.address, route->msi.data, &message);
+		if (message.level && lodge_lapic_matches(vcpu, NULL, &message))
+			__set_bit(message.vector, vectors);
+	}
+	rcu_read_unlock();
+}

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The two central objects: a VM and a vCPU, with the legend of their locks,
+ * and the few calls that every part of lodge makes on them.
+ *
+ * Legend of the letters at the fields:
+ *   (i) immutable once the object can be found by others
+ *   (a) atomic, or a single word read and written with READ_ONCE/WRITE_ONCE
+ *   (r) RCU: read under rcu_read_lock() or with interrupts off, written under the lock named
+ *   (m) vm->lock
+ *   (s) vm->slots_lock
+ *   (v) the vCPU's own: whoever holds vcpu->mutex
+ *   (e) vcpu->event_lock
+ * Lock order: Documentation/locking.rst.
+ */
+#ifndef LODGE_H
+#define LODGE_H
+
+#include <linux/atomic.h>
+#include <linux/kvm.h>
+#include <linux/list.h>
+#include <linux/mm_types.h>
+#include <linux/mutex.h>
+#include <linux/rcuwait.h>
+#include <linux/refcount.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+#include <linux/xarray.h>
+
+#include "types.h"
+#include "emulate/emulate.h"
+
+#define LODGE_MAX_VCPUS		1024
+#define LODGE_MAX_VCPU_ID	4096
+#define LODGE_NAME_LEN		64
+
+struct lodge_cpuid;
+struct lodge_fpu;
+struct lodge_io_bus;
+struct lodge_ioapic;
+struct lodge_irq_routing;
+struct lodge_lapic;
+struct lodge_memslots;
+struct lodge_mmu;
+struct lodge_pic;
+struct lodge_pit;
+
+/* The buses on which in-kernel devices answer. */
+enum lodge_bus { LODGE_BUS_PIO, LODGE_BUS_MMIO, LODGE_NR_BUSES };
+
+/* Where the interrupt controllers live. */
+enum lodge_irqchip_mode {
+	LODGE_IRQCHIP_NONE,	/* all in user space */
+	LODGE_IRQCHIP_KERNEL,	/* LAPIC, IOAPIC and PIC here */
+	LODGE_IRQCHIP_SPLIT,	/* LAPICs here, IOAPIC and PIC in user space */
+};
+
+/* Why a VM can no longer run; the names are in vm.c. */
+enum lodge_vm_death {
+	LODGE_VM_ALIVE,
+	LODGE_VM_KILLED_HARDWARE,	/* the CPU feature was lost under the running guest */
+	LODGE_VM_KILLED_BUG,		/* lodge caught an inconsistency of its own */
+};
+
+/* What netlink tells about a VM. */
+enum lodge_vm_state {
+	LODGE_VM_CREATED,
+	LODGE_VM_RUNNING,
+	LODGE_VM_HALTED,
+	LODGE_VM_CRASHED,
+	LODGE_VM_DESTROYED,
+};
+
+struct lodge_vm {
+	struct mm_struct *mm;			/* (i) the VMM's; held by mmgrab */
+	refcount_t users;			/* the VM fd and each vCPU fd */
+	u64 id;					/* (i) never used twice */
+	pid_t pid;				/* (i) of the creator, as the initial namespace sees it */
+	struct mutex lock;
+	struct mutex slots_lock;
+	struct list_head link;			/* in lodge_vm_list, under lodge_vm_list_lock */
+	char name[LODGE_NAME_LEN];		/* (m) */
+
+	struct lodge_memslots __rcu *memslots;	/* (r) written under slots_lock */
+	struct lodge_mmu *mmu;			/* (i) nested tables, their lock, the notifier's count */
+	struct lodge_io_bus __rcu *buses[LODGE_NR_BUSES];	/* (r) slots_lock */
+
+	struct xarray vcpus;			/* (r) by index, in order of creation; added under lock, never removed */
+	unsigned int nr_vcpus;			/* (a) grows under lock, after the vCPU is in the xarray */
+	u32 boot_vcpu_id;			/* (m) */
+	u32 max_vcpu_id;			/* (m) KVM_CAP_MAX_VCPU_ID, or 0 */
+
+	enum lodge_irqchip_mode irqchip_mode;	/* (m) set once, published last: smp_store_release */
+	u16 nr_reserved_pins;			/* (m) GSIs that user space's IOAPIC owns in split mode */
+	struct lodge_irqchip *irqchip;		/* (i) after irqchip_mode: all of irqchip/ that is per VM */
+	struct lodge_irqfds *irqfds;		/* (i) eventfd.c */
+
+	struct lodge_vm_clock *clock;		/* (i) clock.c: kvm-clock's per-VM part */
+	u64 disabled_quirks;			/* (a) */
+	u32 death;				/* (a) enum lodge_vm_death */
+	u32 state;				/* (a) enum lodge_vm_state, for netlink */
+	const char *reason;			/* (a) of the last crash, a constant string */
+	atomic_t nr_halted;			/* vCPUs halted with interrupts off */
+	u64 tlb_generation;			/* (a) bumped when nested translations were removed */
+	u64 tss_addr, identity_map_addr;	/* (m) accepted and unused: nested paging needs neither */
+	bool user_dirty_protect;		/* (m) KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 */
+	struct page *coalesced_ring;		/* (a) made on its first mapping or registration */
+};
+
+/* Requests to a vCPU: bits of vcpu->requests, handled in lodge_run_requests(). */
+enum lodge_request {
+	LODGE_REQ_EVENT,	/* look at interrupts and exceptions anew */
+	LODGE_REQ_TLB_FLUSH,	/* drop nested translations of this vCPU */
+	LODGE_REQ_NMI,		/* vcpu->nmi_queued has grown */
+	LODGE_REQ_APIC,		/* INIT or SIPI waits in the LAPIC */
+	LODGE_REQ_CLOCK,	/* the kvm-clock page must be written again */
+	LODGE_REQ_EOI_SCAN,	/* routing changed: which vectors need a broadcast EOI */
+	LODGE_REQ_DEAD,		/* the VM was killed */
+	LODGE_REQ_KICK,		/* nothing to do but leave the guest once */
+};
+
+enum lodge_vcpu_mode { LODGE_OUTSIDE_GUEST, LODGE_IN_GUEST };
+
+/* Events on their way to the guest; no vendor's encoding. */
+struct lodge_events {
+	struct {
+		bool pending;		/* raised, not yet written to the hardware */
+		bool injected;		/* its delivery was cut short: deliver again */
+		bool has_error;
+		bool has_payload;	/* payload not yet in CR2 or DR6 */
+		u8 vector;
+		u32 error;
+		u64 payload;
+	} exception;
+	struct {
+		bool injected;
+		bool soft;		/* INTn: the return address is behind the instruction */
+		u8 vector;
+		u8 insn_length;		/* of a soft interrupt */
+	} interrupt;
+	struct {
+		bool injected;
+		bool masked;		/* until IRET */
+		u8 pending;		/* at most 2 */
+	} nmi;
+};
+
+/* A port access as the CPU reports it. */
+struct lodge_exit_io {
+	u16 port;
+	u8 size;
+	bool in;
+	bool string;
+	u64 rip, next_rip;	/* @rip: of the instruction, while user space answers */
+};
+
+/* What the pending user-space exit still owes when KVM_RUN comes back. */
+enum lodge_completion {
+	LODGE_COMPLETE_NONE,
+	LODGE_COMPLETE_PORT,		/* fast port access: data to RAX */
+	LODGE_COMPLETE_EMULATE,		/* lodge_emulate_resume() goes on */
+};
+
+struct lodge_vcpu {
+	/* hot: touched on every exit */
+	u64 gprs[LODGE_NR_GPRS];		/* (v) RSP lives in the backend's block while the guest runs */
+	u64 rip;				/* (v) */
+	u64 rflags;				/* (v) */
+	u64 cr0, cr2, cr3, cr4, cr8, efer;	/* (v) as the guest sees them; cr8 only without LAPIC */
+	unsigned long requests;			/* (a) bits of enum lodge_request */
+	u32 mode;				/* (a) enum lodge_vcpu_mode */
+	int cpu;				/* (a) the CPU it last ran on, or -1 */
+	struct lodge_vm *vm;			/* (i) */
+	struct lodge_lapic *lapic;		/* (i) or NULL */
+	struct kvm_run *run;			/* (i) */
+	struct lodge_cpuid *cpuid;		/* (v) */
+	struct lodge_events events;		/* (v) */
+	bool events_injected;			/* (v) the hardware holds one of them for the next entry */
+	bool tpr_blocks;			/* (v) an interrupt waits behind the TPR */
+	int (*deferred)(struct lodge_vcpu *vcpu);	/* (v) handler that needed to sleep */
+	struct lodge_exit_io io;		/* (v) the port exit being handled */
+	struct { gpa_t gpa; gva_t gva; u32 access; bool gva_valid; bool present; } fault;	/* (v) the nested fault being handled */
+	u64 tlb_generation;			/* (v) the vm->tlb_generation that the TLB holds */
+	u64 next_rip;				/* (v) behind the instruction that exited, 0 when not known */
+
+	/* warm */
+	struct lodge_fpu *fpu;			/* (i) */
+	u64 xcr0, guest_xcr0_mask;		/* (v) */
+	u64 xss;				/* (v) */
+	u32 pkru;				/* (v) */
+	u64 db[4], dr6, dr7;			/* (v) as the guest sees them */
+	u64 pat, apic_base;			/* (v) */
+	u64 tsc_offset;				/* (v) guest TSC = host TSC + tsc_offset */
+	u64 tsc_adjust;				/* (v) */
+	u64 misc_enable;			/* (v) */
+	u32 mp_state;				/* (v) KVM_MP_STATE_* */
+	bool ran;				/* (v) KVM_RUN was entered once: CPUID is fixed */
+	bool triple_fault;			/* (v) */
+	enum lodge_completion completion;	/* (v) */
+	struct lodge_vcpu_pv *pv;		/* (i) pv.c: kvm-clock, steal time, PV EOI */
+	struct lodge_vcpu_msrs *msrs;		/* (i) msr.c: MTRRs, machine check banks */
+	struct lodge_emulate emulate;		/* (v) */
+
+	/* cold */
+	u32 id;					/* (i) also the initial APIC ID */
+	u32 index;				/* (i) order of creation */
+	struct mutex mutex;
+	struct rcuwait wait;			/* HLT and waiting for SIPI; wakes from any context */
+	pid_t tid;				/* (a) thread that was last in KVM_RUN, in the initial namespace */
+	atomic_t nmi_queued;			/* NMIs asked for from outside */
+	sigset_t sigset;			/* (v) */
+	bool sigset_active;			/* (v) */
+	bool halted_idle;			/* (v) counted in vm->nr_halted */
+	struct page *pio_page;			/* (a) made on first use */
+	u64 nr_exits;				/* (v) */
+	u32 guest_debug;			/* (v) KVM_GUESTDBG_* */
+	u64 debug_dr7, debug_db[4];		/* (v) of KVM_SET_GUEST_DEBUG */
+	u64 singlestep_rip;			/* (v) where a debugger's step began */
+	bool debug_step_done;			/* (v) an emulated instruction ended a debugger's step */
+};
+
+/* vm.c */
+extern struct list_head lodge_vm_list;
+extern struct mutex lodge_vm_list_lock;
+
+/**
+ * lodge_vm_create() - make a VM for the calling process
+ * Return: the VM with one reference, or ERR_PTR: -ENOMEM, -EBUSY (another hypervisor holds the CPU feature), -EINTR.
+ * Context: may sleep.
+ */
+struct lodge_vm *lodge_vm_create(void);
+void lodge_vm_get(struct lodge_vm *vm);
+void lodge_vm_put(struct lodge_vm *vm);
+
+/**
+ * lodge_vm_kill() - the VM can never run again; the host goes on
+ * @vm: the VM
+ * @why: the reason, kept for KVM_RUN's answer and for netlink
+ * Context: any, interrupts off included. Only the first call counts.
+ */
+void lodge_vm_kill(struct lodge_vm *vm, enum lodge_vm_death why);
+
+/**
+ * lodge_vm_has_lapics() - whether the LAPICs are in the kernel
+ */
+static inline bool lodge_vm_has_lapics(const struct lodge_vm *vm)
+{
+	return smp_load_acquire(&vm->irqchip_mode) != LODGE_IRQCHIP_NONE;
+}
+
+/* Walk the vCPUs that exist now; @i is an unsigned long. */
+#define lodge_for_each_vcpu(i, vcpu, vm) \
+	xa_for_each_range(&(vm)->vcpus, i, vcpu, 0, \
+			  (unsigned long)READ_ONCE((vm)->nr_vcpus) - 1)
+
+/* vcpu.c */
+
+/**
+ * lodge_vcpu_kick() - make a vCPU look at its requests
+ * @vcpu: the vCPU; if it is in the guest it leaves, if it sleeps in HLT it wakes
+ * Context: any, interrupts off included.
+ */
+void lodge_vcpu_kick(struct lodge_vcpu *vcpu);
+
+/**
+ * lodge_vcpu_request() - post a request and kick
+ * @vcpu: the vCPU
+ * @request: what it shall do before it next enters the guest
+ * Context: any, interrupts off included.
+ */
+void lodge_vcpu_request(struct lodge_vcpu *vcpu, enum lodge_request request);
+
+/* A request of the running vCPU to itself: no kick, no barrier. */
+static inline void lodge_vcpu_request_self(struct lodge_vcpu *vcpu, enum lodge_request request)
+{
+	set_bit(request, &vcpu->requests);
+}
+
+static inline bool lodge_vcpu_test_request(struct lodge_vcpu *vcpu, enum lodge_request request)
+{
+	return test_bit(request, &vcpu->requests);
+}
+
+static inline bool lodge_vcpu_take_request(struct lodge_vcpu *vcpu, enum lodge_request request)
+{
+	if (!test_bit(request, &vcpu->requests))
+		return false;
+	clear_bit(request, &vcpu->requests);
+	smp_mb__after_atomic();	/* pairs with the set_bit in lodge_vcpu_request(): its data is seen */
+	return true;
+}
+
+/**
+ * lodge_vcpu_nmi() - queue an NMI
+ * Context: any.
+ */
+void lodge_vcpu_nmi(struct lodge_vcpu *vcpu);
+
+/**
+ * lodge_vcpu_by_id() - find a vCPU by its APIC ID as created
+ * Return: the vCPU or NULL. It lives as long as the VM.
+ */
+struct lodge_vcpu *lodge_vcpu_by_id(struct lodge_vm *vm, u32 id);
+
+/**
+ * lodge_vcpu_reset() - INIT: bring the register state to its architectural reset values
+ * @vcpu: the vCPU, whose mutex the caller holds
+ * @init: true for INIT (MSRs, FPU and TSC survive), false for power-up
+ * Context: may sleep. APM 2, 14.1.3; SDM 3, 10.1.1.
+ */
+void lodge_vcpu_reset(struct lodge_vcpu *vcpu, bool init);
+
+/* emulate/mmio.c, beside lodge_vcpu_emulate() of emulate/emulate.h */
+
+/**
+ * lodge_vcpu_emulate_complete() - user space answered the access that stopped the emulation
+ * Return: as lodge_vcpu_emulate(). Context: may sleep.
+ */
+int lodge_vcpu_emulate_complete(struct lodge_vcpu *vcpu);
+
+/**
+ * lodge_vcpu_decode() - decode the instruction at RIP into vcpu->emulate
+ * Return: EMULATE_DONE; EMULATE_FAULT with the exception already queued; EMULATE_RETRY, EMULATE_UNHANDLED.
+ * Context: may sleep.
+ */
+enum lodge_emulate_result lodge_vcpu_decode(struct lodge_vcpu *vcpu);
+
+/**
+ * lodge_vcpu_emulate_done() - take rip, rflags, single step and shadow over from vcpu->emulate after
+ * lodge_emulate_store() or lodge_emulate_skip(); a due #DB is queued.
+ */
+void lodge_vcpu_emulate_done(struct lodge_vcpu *vcpu);
+
+/**
+ * lodge_vcpu_emulate_result() - what an emulator call's result means for the run loop
+ * @result: FAULT queues the exception, IO fills vcpu->run and sets vcpu->completion, UNHANDLED fails
+ * Return: LODGE_EXIT_RESUME, LODGE_EXIT_USER or -errno.
+ */
+int lodge_vcpu_emulate_result(struct lodge_vcpu *vcpu, enum lodge_emulate_result result);
+
+/* RIP behind an instruction of @length bytes at vcpu->rip: cut to 32 bits outside 64-bit code, 16 in 16-bit real. */
+u64 lodge_next_rip(struct lodge_vcpu *vcpu, unsigned int length);
+
+/* Fill vcpu->run with KVM_EXIT_INTERNAL_ERROR/KVM_INTERNAL_ERROR_EMULATION and the instruction's bytes. */
+int lodge_vcpu_emulate_failed(struct lodge_vcpu *vcpu);
+
+/* The page of string port data at offset 4096 of the run mapping; made on first use. NULL: no memory. */
+void *lodge_vcpu_pio_data(struct lodge_vcpu *vcpu);
+
+/* event.c */
+
+/**
+ * lodge_queue_exception() - raise an exception in the guest; two that collide become #DF, then a triple fault
+ * @vector: X86_TRAP_*
+ * @has_error, @error: error code
+ * Context: the vCPU's own thread.
+ */
+void lodge_queue_exception(struct lodge_vcpu *vcpu, u8 vector, bool has_error, u32 error);
+void lodge_queue_page_fault(struct lodge_vcpu *vcpu, u32 error, u64 cr2);
+void lodge_queue_debug(struct lodge_vcpu *vcpu, u64 dr6);	/* #DB with these bits for DR6 */
+
+/* exit.c: KVM_EXIT_DEBUG after an emulated instruction under a debugger's single step. */
+int lodge_debug_step_done(struct lodge_vcpu *vcpu);
+
+#endif

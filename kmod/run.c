@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The run loop: KVM_RUN from its first check to its return. What an exit does is exit.c's; which event goes
+ * in next is event.c's. The vCPU's thread holds vcpu->mutex throughout.
+ *
+ * A "section" is a stretch of entries and exits with interrupts off, the guest's FPU state in the CPU. Every
+ * host interrupt ends it, so the host waits no longer than one exit takes. An exit that must sleep is
+ * deferred to the end of the section.
+ */
+#include "run.h"
+
+#include <linux/sched/signal.h>
+#include <linux/vtime.h>
+#include <linux/context_tracking.h>
+
+#include "backend.h"
+#include "clock.h"
+#include "compat/compat.h"
+#include "compat/host_work.h"
+#include "event.h"
+#include "exit.h"
+#include "fpu.h"
+#include "irqchip/irqchip.h"
+#include "regs.h"
+#include "stats.h"
+#include "trace.h"
+#include "vm.h"
+
+/* Requests that are acted on inside the section; every other one ends it. */
+#define SECTION_REQUESTS	(BIT(LODGE_REQ_EVENT) | BIT(LODGE_REQ_TLB_FLUSH))
+
+/* Signals, reschedules, task work: one load and a test. */
+static bool host_work_pending(void)
+{
+	return read_thread_flags() & LODGE_HOST_WORK;
+}
+
+/* What the host wants of this thread before it goes on: 0 or -EINTR. */
+static int handle_host_work(struct lodge_vcpu *vcpu)
+{
+	if (likely(!host_work_pending()))
+		return 0;
+	if (!lodge_compat_host_work())
+		return 0;
+	vcpu->run->exit_reason = KVM_EXIT_INTR;
+	return -EINTR;
+}
+
+static void guest_time_enter(void)
+{
+	vtime_account_guest_enter();
+}
+
+/* After the interrupt that ended the section was taken: a tick among them is the guest's time. */
+static void guest_time_leave(void)
+{
+	vtime_account_guest_exit();
+}
+
+/* Nested translations were removed since this vCPU last flushed, or it asked for a flush itself. */
+static void section_flush_tlb(struct lodge_vcpu *vcpu)
+{
+	u64 generation = READ_ONCE(vcpu->vm->tlb_generation);
+
+	if (lodge_vcpu_take_request(vcpu, LODGE_REQ_TLB_FLUSH) || generation != vcpu->tlb_generation) {
+		vcpu->tlb_generation = generation;
+		lodge_op(flush_tlb)(vcpu);
+	}
+}
+
+static int section_loop(struct lodge_vcpu *vcpu)
+{
+	int ret;
+
+	do {
+		if (lodge_vcpu_take_request(vcpu, LODGE_REQ_EVENT) || unlikely(lodge_events_in_flight(vcpu)))
+			lodge_events_prepare(vcpu);
+		section_flush_tlb(vcpu);
+		trace_lodge_entry(vcpu->id, vcpu->rip);
+		lodge_op(run)(vcpu);
+		vcpu->nr_exits++;
+		if (trace_lodge_exit_enabled())
+			trace_lodge_exit(vcpu->id, vcpu->rip, lodge_op(exit_reason)(vcpu), 0);
+		ret = lodge_op(handle_exit)(vcpu);
+		if (unlikely(vcpu->triple_fault || vcpu->debug_step_done))
+			break;
+	} while (ret == LODGE_EXIT_RESUME && !(READ_ONCE(vcpu->requests) & ~SECTION_REQUESTS));
+	return ret == LODGE_EXIT_LEAVE ? LODGE_EXIT_RESUME : ret;
+}
+
+static bool section_may_start(struct lodge_vcpu *vcpu)
+{
+	/* Pairs with lodge_vcpu_kick() and lodge_flush_remote(): they set a request, then read the mode. */
+	smp_store_mb(vcpu->mode, LODGE_IN_GUEST);
+	return !(READ_ONCE(vcpu->requests) & ~SECTION_REQUESTS) && !host_work_pending();
+}
+
+static int run_section(struct lodge_vcpu *vcpu)
+{
+	int cpu, ret = LODGE_EXIT_RESUME;
+
+	preempt_disable();
+	local_irq_disable();
+	cpu = smp_processor_id();
+	if (unlikely(vcpu->cpu != cpu)) {
+		vcpu->cpu = cpu;
+		/* Time has per-CPU parameters where the host's TSC is not stable. */
+		lodge_vcpu_request_self(vcpu, LODGE_REQ_CLOCK);
+		lodge_vcpu_request_self(vcpu, LODGE_REQ_TLB_FLUSH);
+	}
+	if (!section_may_start(vcpu)) {
+		WRITE_ONCE(vcpu->mode, LODGE_OUTSIDE_GUEST);
+		local_irq_enable();
+		preempt_enable();
+		return LODGE_EXIT_RESUME;
+	}
+
+	guest_time_enter();
+	lodge_fpu_enter(vcpu);
+	lodge_op(section_enter)(vcpu);
+	ret = section_loop(vcpu);
+	lodge_op(section_leave)(vcpu);
+	lodge_fpu_leave(vcpu);
+	smp_store_release(&vcpu->mode, LODGE_OUTSIDE_GUEST);
+	local_irq_enable();
+	guest_time_leave();
+	preempt_enable();
+
+	if (ret == LODGE_EXIT_DEFER)
+		ret = vcpu->deferred(vcpu);
+	return ret;
+}
+
+static int run_dead(struct lodge_vcpu *vcpu)
+{
+	lodge_notify_state(vcpu->vm, LODGE_VM_CRASHED, lodge_vm_death_name(vcpu->vm->death));
+	return -EIO;
+}
+
+/* Requests that may sleep. RESUME, USER or -errno. */
+static int run_requests(struct lodge_vcpu *vcpu)
+{
+	if (likely(!(READ_ONCE(vcpu->requests) & ~SECTION_REQUESTS)))
+		return LODGE_EXIT_RESUME;
+	if (READ_ONCE(vcpu->vm->death))
+		return run_dead(vcpu);
+	lodge_vcpu_take_request(vcpu, LODGE_REQ_KICK);
+	if (lodge_vcpu_take_request(vcpu, LODGE_REQ_CLOCK))
+		lodge_pv_update_clock(vcpu);
+	if (lodge_vcpu_take_request(vcpu, LODGE_REQ_NMI))
+		lodge_collect_nmis(vcpu);
+	if (lodge_vcpu_take_request(vcpu, LODGE_REQ_EOI_SCAN))
+		lodge_irqchip_scan_eoi(vcpu);
+	if (lodge_vcpu_take_request(vcpu, LODGE_REQ_APIC))
+		lodge_lapic_accept_events(vcpu);
+	return LODGE_EXIT_RESUME;
+}
+
+static void triple_fault_to_user(struct lodge_vcpu *vcpu)
+{
+	vcpu->triple_fault = false;
+	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
+	lodge_notify_state(vcpu->vm, LODGE_VM_CRASHED, "triple fault");
+}
+
+/* Exits that no single exit of the CPU stands for. 0: kvm_run is filled. */
+static int run_user_exits(struct lodge_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	int vector;
+
+	if (unlikely(vcpu->triple_fault)) {
+		triple_fault_to_user(vcpu);
+		return LODGE_EXIT_USER;
+	}
+	if (unlikely(vcpu->debug_step_done))
+		return lodge_debug_step_done(vcpu);
+	if (vcpu->lapic && vcpu->vm->irqchip_mode == LODGE_IRQCHIP_SPLIT) {
+		vector = lodge_lapic_take_user_eoi(vcpu);
+		if (vector >= 0) {
+			run->exit_reason = KVM_EXIT_IOAPIC_EOI;
+			run->eoi.vector = vector;
+			return LODGE_EXIT_USER;
+		}
+	}
+	if (unlikely(run->request_interrupt_window) && lodge_user_window_open(vcpu)) {
+		run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
+		return LODGE_EXIT_USER;
+	}
+	return LODGE_EXIT_RESUME;
+}
+
+static bool vcpu_may_run(struct lodge_vcpu *vcpu)
+{
+	return vcpu->mp_state == KVM_MP_STATE_RUNNABLE;
+}
+
+static bool vcpu_is_woken(struct lodge_vcpu *vcpu)
+{
+	if (READ_ONCE(vcpu->requests) & (BIT(LODGE_REQ_DEAD) | BIT(LODGE_REQ_APIC)))
+		return true;
+	return vcpu->mp_state == KVM_MP_STATE_HALTED && lodge_has_wake_event(vcpu);
+}
+
+/*
+ * A vCPU that no interrupt can wake: halted with interrupts off, or not started. When all are, nothing but an NMI
+ * or INIT moves this VM: told once. A signal in between changes nothing.
+ */
+static void idle_enter(struct lodge_vcpu *vcpu)
+{
+	if (vcpu->halted_idle || (vcpu->mp_state == KVM_MP_STATE_HALTED && (vcpu->rflags & X86_EFLAGS_IF)))
+		return;
+	vcpu->halted_idle = true;
+	if (atomic_inc_return(&vcpu->vm->nr_halted) == READ_ONCE(vcpu->vm->nr_vcpus))
+		lodge_notify_state(vcpu->vm, LODGE_VM_HALTED, NULL);
+}
+
+/* It is about to run. */
+static void idle_leave(struct lodge_vcpu *vcpu)
+{
+	if (vcpu->halted_idle) {
+		vcpu->halted_idle = false;
+		atomic_dec(&vcpu->vm->nr_halted);
+	}
+	if (unlikely(READ_ONCE(vcpu->vm->state) != LODGE_VM_RUNNING))
+		lodge_notify_state(vcpu->vm, LODGE_VM_RUNNING, NULL);
+}
+
+/* HLT, or waiting for SIPI: sleep until an event, a request or a signal. */
+static int vcpu_block(struct lodge_vcpu *vcpu)
+{
+	idle_enter(vcpu);
+	prepare_to_rcuwait(&vcpu->wait);
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (vcpu_is_woken(vcpu) || (READ_ONCE(vcpu->requests) & BIT(LODGE_REQ_KICK)) ||
+		    signal_pending(current))
+			break;
+		schedule();
+	}
+	finish_rcuwait(&vcpu->wait);
+
+	if (vcpu->mp_state == KVM_MP_STATE_HALTED && vcpu_is_woken(vcpu))
+		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
+	return LODGE_EXIT_RESUME;
+}
+
+static int run_loop(struct lodge_vcpu *vcpu)
+{
+	int ret;
+
+	for (;;) {
+		ret = run_requests(vcpu);
+		if (ret != LODGE_EXIT_RESUME)
+			return ret;
+		ret = run_user_exits(vcpu);
+		if (ret != LODGE_EXIT_RESUME)
+			return ret;
+		if (vcpu_may_run(vcpu)) {
+			idle_leave(vcpu);
+			ret = run_section(vcpu);
+		} else {
+			ret = vcpu_block(vcpu);
+		}
+		if (ret != LODGE_EXIT_RESUME)
+			return ret;
+		ret = handle_host_work(vcpu);
+		if (ret)
+			return ret;
+	}
+}
+
+/* An AP that nobody has started yet waits here for INIT and SIPI. */
+static int run_uninitialized(struct lodge_vcpu *vcpu)
+{
+	if (lodge_compat_immediate_exit(vcpu->run))
+		return -EINTR;
+	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
+	vcpu_block(vcpu);
+	if (lodge_vcpu_take_request(vcpu, LODGE_REQ_APIC))
+		lodge_lapic_accept_events(vcpu);
+	if (signal_pending(current)) {
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
+		return -EINTR;
+	}
+	return -EAGAIN;
+}
+
+/* Finish the instruction that user space completed. RESUME, USER (more to complete) or -errno. */
+static int run_complete(struct lodge_vcpu *vcpu)
+{
+	enum lodge_completion what = vcpu->completion;
+
+	vcpu->completion = LODGE_COMPLETE_NONE;
+	switch (what) {
+	case LODGE_COMPLETE_PORT:
+		return lodge_port_complete(vcpu);
+	case LODGE_COMPLETE_EMULATE:
+		return lodge_vcpu_emulate_complete(vcpu);
+	default:
+		return LODGE_EXIT_RESUME;
+	}
+}
+
+/* What user space may read after every return, errors included. */
+static void run_publish(struct lodge_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->if_flag = !!(vcpu->rflags & X86_EFLAGS_IF);
+	run->cr8 = lodge_cr8_read(vcpu);
+	run->apic_base = vcpu->apic_base;
+	run->flags = 0;
+	run->ready_for_interrupt_injection = lodge_ready_for_user_interrupt(vcpu);
+}
+
+static int run_checked(struct lodge_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	int ret;
+
+	if (READ_ONCE(vcpu->vm->death))
+		return -EIO;
+	if (run->kvm_valid_regs || run->kvm_dirty_regs)
+		return -EINVAL;
+	if (!vcpu->lapic && lodge_cr8_write(vcpu, run->cr8))
+		return -EINVAL;
+	ret = run_complete(vcpu);
+	if (ret != LODGE_EXIT_RESUME)
+		return ret;
+	if (lodge_compat_immediate_exit(run))
+		return -EINTR;
+	if (signal_pending(current)) {
+		run->exit_reason = KVM_EXIT_INTR;
+		return -EINTR;
+	}
+	vcpu->ran = true;
+	lodge_vcpu_request_self(vcpu, LODGE_REQ_EVENT);
+	return run_loop(vcpu);
+}
+
+int lodge_vcpu_run(struct lodge_vcpu *vcpu)
+{
+	sigset_t saved;
+	int ret;
+
+	if (vcpu->sigset_active)
+		sigprocmask(SIG_SETMASK, &vcpu->sigset, &saved);
+	if (vcpu->mp_state == KVM_MP_STATE_UNINITIALIZED)
+		ret = run_uninitialized(vcpu);
+	else
+		ret = run_checked(vcpu);
+	run_publish(vcpu);
+	if (vcpu->sigset_active)
+		sigprocmask(SIG_SETMASK, &saved, NULL);
+	return ret;
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The MSRs that AMD-V keeps in the VMCB or that exist on AMD CPUs alone, the permission map, and what
+ * AMD-V's virtualization takes from the CPUID table. The caller owns the vCPU.
+ */
+#include "svm.h"
+
+#include <linux/kvm.h>
+#include <asm/cpufeature.h>
+#include <asm/msr-index.h>
+
+#include "../backend.h"
+#include "../cpuid.h"
+#include "../regs.h"
+
+#define SVM_MSRPM_BLOCK	0x800	/* bytes a range of 0x2000 MSRs takes: APM 2, 15.11 */
+
+/* MSRs that VMLOAD and VMSAVE switch: the guest reads and writes them without an exit. */
+static const u32 svm_passthrough[] = {
+	MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK, MSR_KERNEL_GS_BASE,
+	MSR_FS_BASE, MSR_GS_BASE,
+	MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
+};
+
+const u32 svm_msr_list[] = {
+	MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
+	MSR_STAR, MSR_CSTAR, MSR_KERNEL_GS_BASE, MSR_SYSCALL_MASK, MSR_LSTAR,
+	MSR_TSC_AUX, MSR_AMD64_VIRT_SPEC_CTRL, MSR_IA32_SPEC_CTRL, 0,
+};
+
+static void svm_msrpm_allow(u8 *map, u32 msr)
+{
+	u32 bit = (msr & 0x1fff) * 2;
+	u8 *block = map;
+
+	if (msr >= 0xc0010000)
+		block += 2 * SVM_MSRPM_BLOCK;
+	else if (msr >= 0xc0000000)
+		block += SVM_MSRPM_BLOCK;
+	block[bit / 8] &= ~(3 << (bit % 8));
+}
+
+void svm_msrpm_init(u8 *map)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(svm_passthrough); i++)
+		svm_msrpm_allow(map, svm_passthrough[i]);
+}
+
+static u64 *svm_msr_slot(struct svm_vcpu *svm, u32 msr)
+{
+	struct vmcb_save *save = &svm->vmcb->save;
+
+	switch (msr) {
+	case MSR_STAR:			return &save->star;
+	case MSR_LSTAR:			return &save->lstar;
+	case MSR_CSTAR:			return &save->cstar;
+	case MSR_SYSCALL_MASK:		return &save->sfmask;
+	case MSR_KERNEL_GS_BASE:	return &save->kernel_gs_base;
+	case MSR_FS_BASE:		return &save->fs.base;
+	case MSR_GS_BASE:		return &save->gs.base;
+	case MSR_IA32_SYSENTER_CS:	return &save->sysenter_cs;
+	case MSR_IA32_SYSENTER_ESP:	return &save->sysenter_esp;
+	case MSR_IA32_SYSENTER_EIP:	return &save->sysenter_eip;
+	case MSR_IA32_DEBUGCTLMSR:	return &save->dbgctl;
+	case MSR_TSC_AUX:		return &svm->tsc_aux;
+	case MSR_AMD64_VIRT_SPEC_CTRL:	return &svm->virt_ssbd;
+	case MSR_IA32_SPEC_CTRL:	return svm_features.v_spec_ctrl ? &save->spec_ctrl : &svm->spec_ctrl;
+	default:			return NULL;
+	}
+}
+
+/* Whether the guest, as opposed to user space, may touch it. */
+static bool svm_msr_guest_has(struct lodge_vcpu *vcpu, u32 msr)
+{
+	switch (msr) {
+	case MSR_TSC_AUX:
+		return lodge_guest_has(vcpu, X86_FEATURE_RDTSCP) || lodge_guest_has(vcpu, X86_FEATURE_RDPID);
+	case MSR_IA32_SPEC_CTRL:
+		return lodge_guest_has(vcpu, X86_FEATURE_AMD_STIBP) || lodge_guest_has(vcpu, X86_FEATURE_AMD_IBRS) ||
+		       lodge_guest_has(vcpu, X86_FEATURE_AMD_SSBD);
+	case MSR_AMD64_VIRT_SPEC_CTRL:
+		return lodge_guest_has(vcpu, X86_FEATURE_VIRT_SSBD);
+	default:
+		return true;
+	}
+}
+
+static bool svm_msr_valid(struct lodge_vcpu *vcpu, u32 msr, u64 value)
+{
+	switch (msr) {
+	case MSR_LSTAR:
+	case MSR_CSTAR:
+	case MSR_KERNEL_GS_BASE:
+	case MSR_FS_BASE:
+	case MSR_GS_BASE:
+	case MSR_IA32_SYSENTER_ESP:
+	case MSR_IA32_SYSENTER_EIP:
+		return lodge_address_canonical(vcpu, value);
+	case MSR_SYSCALL_MASK:
+	case MSR_TSC_AUX:
+		return !(value >> 32);
+	case MSR_IA32_SPEC_CTRL:
+		return !(value & ~(SPEC_CTRL_IBRS | SPEC_CTRL_STIBP | SPEC_CTRL_SSBD));
+	case MSR_AMD64_VIRT_SPEC_CTRL:
+		return !(value & ~SPEC_CTRL_SSBD);
+	case MSR_IA32_DEBUGCTLMSR:
+		return !value;	/* no LBR and no branch single-step */
+	default:
+		return true;
+	}
+}
+
+int svm_get_msr(struct lodge_vcpu *vcpu, u32 msr, u64 *value)
+{
+	const u64 *slot = svm_msr_slot(to_svm(vcpu), msr);
+
+	if (!slot)
+		return -EINVAL;
+	*value = *slot;
+	return 0;
+}
+
+int svm_set_msr(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host)
+{
+	u64 *slot = svm_msr_slot(to_svm(vcpu), msr);
+
+	if (!slot || (!host && !svm_msr_guest_has(vcpu, msr)))
+		return -EINVAL;
+	if (msr == MSR_SYSCALL_MASK && host)
+		value = (u32)value;
+	if (!svm_msr_valid(vcpu, msr, value))
+		return -EINVAL;
+	*slot = value;
+	return 0;
+}
+
+/* SPEC_CTRL is offered only where the hardware switches it with the guest: no WRMSR on the way in or out. */
+void svm_cpuid_adjust(struct kvm_cpuid_entry2 *entry)
+{
+	switch (entry->function) {
+	case 1:
+		break;
+	case 7:
+		if (entry->index == 0 && !svm_features.v_spec_ctrl)
+			entry->edx &= ~(BIT(26) | BIT(27) | BIT(31));	/* SPEC_CTRL, STIBP, SSBD */
+		break;
+	case 0x80000001:
+		entry->ecx &= ~BIT(2);	/* SVM: no nested guests */
+		break;
+	case 0x80000008:
+		if (!svm_features.v_spec_ctrl)
+			entry->ebx &= ~(BIT(14) | BIT(15) | BIT(24));	/* IBRS, STIBP, SSBD */
+		break;
+	case 0x8000000a:
+		entry->eax = entry->ebx = entry->ecx = entry->edx = 0;
+		break;
+	}
+}

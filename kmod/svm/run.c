@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Into the guest and back on AMD-V, and what is done once for a whole section of entries: the host's VMSAVE,
+ * the ASID, TSC_AUX, debug registers. Interrupts are off throughout.
+ */
+#include "svm.h"
+
+#include <linux/hw_breakpoint.h>
+#include <asm/asm.h>
+#include <asm/debugreg.h>
+#include <asm/msr.h>
+#include <asm/nospec-branch.h>
+
+#include "../cpuid.h"
+#include "../irqchip/irqchip.h"
+#include "../regs.h"
+
+static void svm_vmsave(hpa_t pa)
+{
+	asm volatile("1: vmsave %0\n2:\n" _ASM_EXTABLE(1b, 2b) : : "a" (pa) : "memory");
+}
+
+/* Another vCPU's indirect branches must not steer this one's: follows the host's choice of IBPB. */
+static void svm_branch_barrier(struct svm_vcpu *svm, struct svm_cpu *cpu)
+{
+	if (cpu->last == svm)
+		return;
+	cpu->last = svm;
+	if (lodge_compat_uses_ibpb())
+		wrmsrq(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
+}
+
+static bool svm_has_tsc_aux(struct lodge_vcpu *vcpu)
+{
+	return lodge_guest_has(vcpu, X86_FEATURE_RDTSCP) || lodge_guest_has(vcpu, X86_FEATURE_RDPID);
+}
+
+/*
+ * The guest's debug registers go into the CPU when it first touches one in a section, or has a breakpoint armed;
+ * then it has them to itself until the section ends.
+ */
+void svm_load_debugregs(struct svm_vcpu *svm)
+{
+	struct lodge_vcpu *vcpu = &svm->vcpu;
+
+	lodge_debug_load(vcpu);
+	svm->drs_loaded = true;
+	if (vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP)
+		return;		/* the debugger's breakpoints: the guest's own stay out */
+	svm->vmcb->control.dr_read = 0;
+	svm->vmcb->control.dr_write = 0;
+	svm_dirty(svm, SVM_CLEAN_INTERCEPTS);
+}
+
+static void svm_unload_debugregs(struct svm_vcpu *svm)
+{
+	struct lodge_vcpu *vcpu = &svm->vcpu;
+
+	svm->drs_loaded = false;
+	if (!svm->vmcb->control.dr_read) {
+		lodge_debug_store(vcpu);
+		vcpu->dr6 = svm->vmcb->save.dr6;
+		vcpu->dr7 = svm->vmcb->save.dr7;
+		svm->vmcb->control.dr_read = 0xffff;
+		svm->vmcb->control.dr_write = 0xffff;
+		svm_dirty(svm, SVM_CLEAN_INTERCEPTS);
+	}
+}
+
+/* An exit leaves DR7 with every breakpoint off: APM 2, 15.6. The host's are put back, addresses too if they were ours. */
+static void svm_save_host_breakpoints(struct svm_cpu *cpu)
+{
+	cpu->host_breakpoints = hw_breakpoint_active();
+	if (likely(!cpu->host_breakpoints))
+		return;
+	get_debugreg(cpu->host_db[0], 0);
+	get_debugreg(cpu->host_db[1], 1);
+	get_debugreg(cpu->host_db[2], 2);
+	get_debugreg(cpu->host_db[3], 3);
+	get_debugreg(cpu->host_dr7, 7);
+}
+
+static void svm_restore_host_breakpoints(struct svm_cpu *cpu)
+{
+	set_debugreg(cpu->host_db[0], 0);
+	set_debugreg(cpu->host_db[1], 1);
+	set_debugreg(cpu->host_db[2], 2);
+	set_debugreg(cpu->host_db[3], 3);
+	set_debugreg(DR6_RESERVED, 6);
+	set_debugreg(cpu->host_dr7, 7);
+}
+
+void svm_section_enter(struct lodge_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	struct svm_cpu *cpu = this_cpu_ptr(&svm_cpu);
+
+	svm_branch_barrier(svm, cpu);
+	svm_asid_load(svm, cpu);
+	svm_vmsave(cpu->host_pa);
+	svm_save_host_breakpoints(cpu);
+	if (svm_has_tsc_aux(vcpu) && svm->tsc_aux != cpu->host_tsc_aux) {
+		wrmsrq(MSR_TSC_AUX, svm->tsc_aux);
+		cpu->loaded_tsc_aux = true;
+	}
+	if (unlikely(svm->vmcb->save.dr7 & LODGE_DR7_ENABLES))
+		svm_load_debugregs(svm);
+}
+
+void svm_section_leave(struct lodge_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	struct svm_cpu *cpu = this_cpu_ptr(&svm_cpu);
+
+	if (cpu->loaded_tsc_aux) {
+		wrmsrq(MSR_TSC_AUX, cpu->host_tsc_aux);
+		cpu->loaded_tsc_aux = false;
+	}
+	if (unlikely(svm->drs_loaded))
+		svm_unload_debugregs(svm);
+	if (unlikely(cpu->host_breakpoints))
+		svm_restore_host_breakpoints(cpu);
+}
+
+/* The task-priority register is the VMCB's while the guest runs, the LAPIC's outside. */
+static void svm_sync_tpr(struct svm_vcpu *svm)
+{
+	struct lodge_vcpu *vcpu = &svm->vcpu;
+	u64 cr8 = svm->vmcb->control.int_ctl & SVM_V_TPR;
+
+	if (likely(cr8 == vcpu->cr8))
+		return;
+	vcpu->cr8 = cr8;
+	if (vcpu->lapic)
+		lodge_lapic_cr8_set(vcpu, cr8);
+}
+
+void svm_run(struct lodge_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+	struct vmcb_control *control = &svm->vmcb->control;
+	struct vmcb_save *save = &svm->vmcb->save;
+
+	save->rax = vcpu->gprs[LODGE_RAX];
+	save->rsp = vcpu->gprs[LODGE_RSP];
+	save->rip = vcpu->rip;
+	save->rflags = vcpu->rflags;
+	if (unlikely(svm->nmi_singlestep || (vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP)))
+		save->rflags |= X86_EFLAGS_TF | X86_EFLAGS_RF;
+	save->cr2 = vcpu->cr2;
+
+	if (unlikely(svm_enter(vcpu->gprs, svm->vmcb_pa, this_cpu_read(svm_cpu.host_pa)))) {
+		lodge_vm_kill(vcpu->vm, LODGE_VM_KILLED_HARDWARE);
+		control->exit_code = SVM_EXIT_INTR;
+		control->exit_int_info = 0;
+		return;
+	}
+
+	vcpu->gprs[LODGE_RAX] = save->rax;
+	vcpu->gprs[LODGE_RSP] = save->rsp;
+	vcpu->rip = save->rip;
+	vcpu->rflags = save->rflags;
+	vcpu->cr2 = save->cr2;
+	vcpu->cr3 = save->cr3;
+	vcpu->next_rip = svm_features.nrips ? control->next_rip : 0;
+	control->tlb_control = SVM_TLB_KEEP;
+	control->clean = svm_features.clean_bits ? ~0U : 0;
+
+	svm_sync_tpr(svm);
+	if (unlikely(svm->iret_pending) && vcpu->rip != svm->iret_rip) {
+		svm_set_nmi_mask(vcpu, false);
+		lodge_vcpu_request_self(vcpu, LODGE_REQ_EVENT);
+	}
+	if (unlikely(svm->nmi_singlestep))
+		vcpu->rflags = (vcpu->rflags & ~(X86_EFLAGS_TF | X86_EFLAGS_RF)) | svm->nmi_singlestep_flags;
+	else if (unlikely(vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP))
+		vcpu->rflags &= ~(X86_EFLAGS_TF | X86_EFLAGS_RF);
+	svm_complete_injection(svm);
+}
