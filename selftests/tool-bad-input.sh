@@ -103,6 +103,25 @@ refused 4 'shared is in use by another VM' "a disk that another VM reads" run --
 kill -9 $pid
 wait $pid 2>/dev/null
 
+# Another hypervisor with a VM: the kernel's own, if it can be loaded.
+if [ "$LODGE_DEVICE" = /dev/kvm ]; then
+	skip "another hypervisor holds the CPU feature" "KVM itself is under test"
+elif [ -e /dev/kvm ] || ! { modprobe kvm_amd || modprobe kvm_intel; } 2>/dev/null; then
+	skip "another hypervisor holds the CPU feature" "KVM is in use, or is not there"
+else
+	"$LODGE" run --kernel halt --device /dev/kvm >/dev/null 2>&1 </dev/null &
+	pid=$!
+	sleep 2
+	refused 8 'which kvm_(amd|intel) holds: .*modprobe -r kvm' \
+		"another hypervisor holds the CPU feature" run --kernel halt
+	tool check
+	[ "$STATUS" = 8 ] && grep -qE '^other *holds' out && grep -qE '^next *todo *modprobe -r kvm' out
+	result $? "check: another hypervisor holds the CPU feature"
+	kill -9 $pid
+	wait $pid 2>/dev/null
+	modprobe -r kvm_amd 2>/dev/null || modprobe -r kvm_intel
+fi
+
 tool check -j
 python3 -c 'import json, sys; rows = json.load(open("out")); sys.exit(rows[-1]["item"] != "next")' && [ "$STATUS" = 0 ]
 result $? "check: a VM can run, as JSON"

@@ -65,13 +65,8 @@ static inline void hrtimer_setup(struct hrtimer *timer, enum hrtimer_restart (*f
 #else
 #define LODGE_HOST_RESCHED	_TIF_NEED_RESCHED
 #endif
-#ifdef _TIF_RSEQ
-#define LODGE_HOST_RSEQ		_TIF_RSEQ
-#else
-#define LODGE_HOST_RSEQ		0
-#endif
-#define LODGE_HOST_WORK		(LODGE_HOST_RESCHED | LODGE_HOST_RSEQ | _TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL | \
-				 _TIF_NOTIFY_RESUME)
+/* Not _TIF_RSEQ: where it is a flag of its own nothing but the way to user space clears it. */
+#define LODGE_HOST_WORK		(LODGE_HOST_RESCHED | _TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL | _TIF_NOTIFY_RESUME)
 
 /* An IPI that does nothing but interrupt. */
 static inline void lodge_compat_send_reschedule(int cpu)

@@ -56,7 +56,6 @@ int lodge_x2apic_write(struct lodge_vcpu *vcpu, u32 msr, u64 value);
 u64 lodge_lapic_deadline_get(struct lodge_vcpu *vcpu);
 void lodge_lapic_deadline_set(struct lodge_vcpu *vcpu, u64 guest_tsc);
 void lodge_lapic_tsc_changed(struct lodge_vcpu *vcpu);		/* the guest's TSC was written: re-arm the deadline */
-void lodge_lapic_migrate_timers(struct lodge_vcpu *vcpu);	/* the vCPU moved to another CPU */
 
 /**
  * lodge_lapic_covers() - whether a GPA lies in this vCPU's LAPIC page (xAPIC mode, enabled)

@@ -48,7 +48,6 @@ struct lodge_pic_chip {
 	u8 priority_add, irq_base, read_reg_select;
 	u8 poll, special_mask, init_state, auto_eoi, rotate_on_auto_eoi;
 	u8 special_fully_nested_mode, init4, elcr, elcr_mask;
-	u8 isr_ack;
 };
 
 struct lodge_pic {
@@ -57,7 +56,9 @@ struct lodge_pic {
 	unsigned long sources[PIC_PINS];
 	u8 acked[2];		/* pins whose acknowledge is still to be told, outside the lock */
 	bool output;		/* (a) to the LAPICs' LINT0 */
+	bool rose;		/* since it was last told to a vCPU */
 	struct lodge_vm *vm;
+	refcount_t users;	/* the irqchip, and each device on the bus */
 	struct lodge_io_device dev;
 	struct lodge_io_device elcr_dev;
 };
@@ -66,12 +67,15 @@ struct lodge_ioapic {
 	raw_spinlock_t lock;
 	u32 ioregsel, id;
 	u32 irr;
+	u32 irr_delivered;	/* edge pins whose interrupt a LAPIC has taken while the line is up */
+	DECLARE_BITMAP(vectors, 256);	/* (a) that some pin delivers: whose EOIs matter */
 	u64 redirtbl[IOAPIC_PINS];
 	unsigned long sources[IOAPIC_PINS];
 	u32 eoi_count[IOAPIC_PINS];
 	u32 rtc_pending;	/* vCPUs that have not ended the RTC's last interrupt */
 	unsigned long rtc_deadline;	/* jiffies: when to stop waiting for them */
 	struct lodge_vm *vm;
+	refcount_t users;	/* the irqchip and the bus */
 	struct delayed_work eoi_work;
 	struct lodge_io_device dev;
 };
@@ -100,8 +104,17 @@ struct lodge_irq_routing {
 	u16 first[];		/* [nr_gsis + 1] */
 };
 
+/* Places of vCPUs in vm->vcpus by APIC ID, made when user space numbers them with gaps. */
+struct lodge_apic_ids {
+	struct rcu_head rcu;
+	u32 nr;
+	u16 index[];
+};
+
 struct lodge_irqchip {
 	struct lodge_irq_routing __rcu *routing;
+	struct lodge_apic_ids __rcu *ids;	/* or NULL: the ID is the place; written under vm->lock */
+	atomic_t nr_lint0_nmi;	/* LAPICs whose LINT0 is an NMI */
 	struct lodge_pic *pic;		/* NULL in split mode */
 	struct lodge_ioapic *ioapic;
 	struct lodge_pit *pit;		/* or NULL */
@@ -122,7 +135,6 @@ int lodge_ioapic_create(struct lodge_vm *vm);
 void lodge_ioapic_destroy(struct lodge_vm *vm);
 int lodge_ioapic_set(struct lodge_ioapic *ioapic, u32 pin, u32 source, int level);
 void lodge_ioapic_eoi(struct lodge_vcpu *vcpu, u8 vector, bool level);
-bool lodge_ioapic_handles(struct lodge_ioapic *ioapic, u8 vector);
 void lodge_ioapic_get_state(struct lodge_ioapic *ioapic, struct kvm_ioapic_state *state);
 void lodge_ioapic_set_state(struct lodge_ioapic *ioapic, const struct kvm_ioapic_state *state);
 
@@ -139,5 +151,7 @@ void lodge_msi_to_message(u64 address, u32 data, struct lodge_irq_message *messa
 /* lapic.c: how many LAPICs took it; 0 those addressed are disabled, -1 none was addressed. Any context. */
 int lodge_irq_deliver(struct lodge_vm *vm, struct lodge_vcpu *source, const struct lodge_irq_message *message);
 bool lodge_lapic_matches(struct lodge_vcpu *vcpu, struct lodge_vcpu *source, const struct lodge_irq_message *message);
+bool lodge_lapic_awaits_eoi(struct lodge_vcpu *vcpu, u8 vector);	/* it has the vector pending or in service */
+void lodge_lapic_lint0_watchdog(struct lodge_vm *vm);	/* the PIT's tick, where LINT0 is wired as NMI */
 
 #endif

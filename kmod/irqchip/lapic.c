@@ -7,12 +7,19 @@
 #include "lapic_internal.h"
 
 #include <linux/bitops.h>
+#include <linux/rcupdate.h>
+#include <asm/cpufeature.h>
 
-#include "../backend.h"
+#include "../cpuid.h"
 
 static unsigned long *lapic_bits(const struct lodge_lapic *lapic, u32 base, u8 vector)
 {
 	return (unsigned long *)(lapic->regs + lapic_word(base, vector));
+}
+
+static bool lapic_test(const struct lodge_lapic *lapic, u32 base, u8 vector)
+{
+	return lapic_get(lapic, lapic_word(base, vector)) & BIT(vector & 31);
 }
 
 /* The highest vector in a 256-bit register, or -1. */
@@ -47,11 +54,24 @@ static int lapic_highest_irr(struct lodge_lapic *lapic)
 	return vector;
 }
 
+/* Old kernels use the PIT's line, wired to LINT0 as an NMI, as a watchdog. The PIT asks only if somebody does. */
+static void lapic_update_watchdog(struct lodge_lapic *lapic)
+{
+	u32 lvt0 = lapic_get(lapic, APIC_LVT0);
+	bool uses = !(lvt0 & APIC_LVT_MASKED) && GET_APIC_DELIVERY_MODE(lvt0) == APIC_MODE_NMI;
+
+	if (uses == lapic->lint0_nmi)
+		return;
+	lapic->lint0_nmi = uses;
+	atomic_add(uses ? 1 : -1, &lapic->vcpu->vm->irqchip->nr_lint0_nmi);
+}
+
 void lapic_rescan(struct lodge_lapic *lapic)
 {
 	lapic->highest_isr = lapic_highest(lapic, APIC_ISR);
 	WRITE_ONCE(lapic->irr_pending, true);
 	lapic_update_enabled(lapic);
+	lapic_update_watchdog(lapic);
 }
 
 void lapic_update_enabled(struct lodge_lapic *lapic)
@@ -60,7 +80,7 @@ void lapic_update_enabled(struct lodge_lapic *lapic)
 				   (lapic_get(lapic, APIC_SPIV) & APIC_SPIV_APIC_ENABLED));
 }
 
-static u32 lapic_ppr(const struct lodge_lapic *lapic)
+u32 lapic_ppr(const struct lodge_lapic *lapic)
 {
 	u32 tpr = lapic_get(lapic, APIC_TASKPRI);
 	u32 isr = lapic->highest_isr < 0 ? 0 : lapic->highest_isr;
@@ -70,10 +90,13 @@ static u32 lapic_ppr(const struct lodge_lapic *lapic)
 
 static void lapic_raise(struct lodge_lapic *lapic, u8 vector, bool level)
 {
-	if (level)
-		set_bit(vector & 31, lapic_bits(lapic, APIC_TMR, vector));
-	else
-		clear_bit(vector & 31, lapic_bits(lapic, APIC_TMR, vector));
+	/* A vector hardly ever changes its mode: spare the locked operation. */
+	if (lapic_test(lapic, APIC_TMR, vector) != level) {
+		if (level)
+			set_bit(vector & 31, lapic_bits(lapic, APIC_TMR, vector));
+		else
+			clear_bit(vector & 31, lapic_bits(lapic, APIC_TMR, vector));
+	}
 	set_bit(vector & 31, lapic_bits(lapic, APIC_IRR, vector));
 	WRITE_ONCE(lapic->irr_pending, true);
 	lodge_vcpu_request(lapic->vcpu, LODGE_REQ_EVENT);
@@ -85,13 +108,14 @@ int lapic_accept(struct lodge_lapic *lapic, const struct lodge_irq_message *mess
 	struct lodge_vcpu *vcpu = lapic->vcpu;
 
 	switch (message->mode) {
-	case IRQ_MODE_FIXED:
 	case IRQ_MODE_LOWEST:
+		WRITE_ONCE(lapic->arbitration, lapic->arbitration + 1);
+		fallthrough;
+	case IRQ_MODE_FIXED:
 		if (!READ_ONCE(lapic->enabled))
 			return 0;
 		if (message->level && !message->assert)
 			return 0;
-		WRITE_ONCE(lapic->arbitration, lapic->arbitration + 1);
 		lapic_raise(lapic, message->vector, message->level);
 		return 1;
 	case IRQ_MODE_NMI:
@@ -167,6 +191,51 @@ static struct lodge_vcpu *deliver_lowest(struct lodge_vm *vm, struct lodge_vcpu 
 	return best;
 }
 
+/* A vCPU by its APIC ID as created, without a search: irqchip->index_of_id is only a hint, so it is checked. */
+static struct lodge_vcpu *vcpu_by_apic_id(struct lodge_vm *vm, u32 id)
+{
+	const struct lodge_apic_ids *ids = rcu_dereference(vm->irqchip->ids);
+	u32 index = ids && id < ids->nr ? ids->index[id] : id;
+	struct lodge_vcpu *vcpu;
+
+	if (index >= READ_ONCE(vm->nr_vcpus))
+		return NULL;
+	vcpu = xa_load(&vm->vcpus, index);
+	return vcpu && vcpu->id == id ? vcpu : NULL;
+}
+
+/* The usual case: a message that names its LAPICs by IDs that they were created with. Whether that was all of it. */
+static bool deliver_by_id(struct lodge_vm *vm, struct lodge_vcpu *source, const struct lodge_irq_message *message,
+			  int *ret)
+{
+	unsigned long members = message->dest & 0xffff;
+	struct lodge_vcpu *vcpu;
+	unsigned int bit;
+
+	if (message->shorthand == 1) {
+		*ret = lodge_lapic_matches(source, source, message) ? lapic_accept(source->lapic, message) : -1;
+		return true;
+	}
+	if (message->shorthand || message->dest == 0xff || message->dest == 0xffffffff)
+		return false;
+	if (!message->logical) {
+		vcpu = vcpu_by_apic_id(vm, message->dest);
+		if (!vcpu || !lodge_lapic_matches(vcpu, source, message))
+			return false;
+		*ret = lapic_accept(vcpu->lapic, message);
+		return true;
+	}
+	/* Logical x2APIC IDs follow from the IDs: SDM 3, 11.12.10.2. */
+	if (!source || !lapic_x2apic(source->lapic))
+		return false;
+	for_each_set_bit(bit, &members, 16) {
+		vcpu = vcpu_by_apic_id(vm, (message->dest >> 16) << 4 | bit);
+		if (vcpu && lodge_lapic_matches(vcpu, source, message))
+			*ret = lapic_accept(vcpu->lapic, message) + max(*ret, 0);
+	}
+	return true;
+}
+
 int lodge_irq_deliver(struct lodge_vm *vm, struct lodge_vcpu *source, const struct lodge_irq_message *message)
 {
 	struct lodge_vcpu *vcpu;
@@ -177,17 +246,13 @@ int lodge_irq_deliver(struct lodge_vm *vm, struct lodge_vcpu *source, const stru
 		vcpu = deliver_lowest(vm, source, message);
 		return vcpu ? lapic_accept(vcpu->lapic, message) : -1;
 	}
-	/* Most messages go to one LAPIC, whose vCPU has the same number. */
-	if (!message->shorthand && !message->logical && message->dest != 0xff) {
-		vcpu = lodge_vcpu_by_id(vm, message->dest);
-		if (vcpu && lodge_lapic_matches(vcpu, source, message))
-			return lapic_accept(vcpu->lapic, message);
+	rcu_read_lock();
+	if (!deliver_by_id(vm, source, message, &ret)) {
+		lodge_for_each_vcpu(i, vcpu, vm)
+			if (lodge_lapic_matches(vcpu, source, message))
+				ret = lapic_accept(vcpu->lapic, message) + max(ret, 0);
 	}
-	lodge_for_each_vcpu(i, vcpu, vm) {
-		if (!lodge_lapic_matches(vcpu, source, message))
-			continue;
-		ret = lapic_accept(vcpu->lapic, message) + max(ret, 0);
-	}
+	rcu_read_unlock();
 	return ret;
 }
 
@@ -206,6 +271,18 @@ void lapic_local_interrupt(struct lodge_lapic *lapic, u32 lvt)
 		lapic_accept(lapic, &message);
 }
 
+void lodge_lapic_lint0_watchdog(struct lodge_vm *vm)
+{
+	struct lodge_vcpu *vcpu;
+	unsigned long i;
+
+	if (likely(!atomic_read(&vm->irqchip->nr_lint0_nmi)))
+		return;
+	lodge_for_each_vcpu(i, vcpu, vm)
+		if (READ_ONCE(vcpu->lapic->lint0_nmi))
+			lapic_local_interrupt(vcpu->lapic, APIC_LVT0);
+}
+
 bool lodge_lapic_accepts_extint(struct lodge_vcpu *vcpu)
 {
 	const struct lodge_lapic *lapic = vcpu->lapic;
@@ -219,18 +296,23 @@ bool lodge_lapic_accepts_extint(struct lodge_vcpu *vcpu)
 static bool lapic_extint_pending(struct lodge_vcpu *vcpu)
 {
 	if (vcpu->vm->irqchip_mode == LODGE_IRQCHIP_SPLIT)
-		return vcpu->lapic->user_extint >= 0;
+		return vcpu->lapic->user_extint >= 0 && lodge_lapic_accepts_extint(vcpu);
 	return READ_ONCE(vcpu->vm->irqchip->pic->output) && lodge_lapic_accepts_extint(vcpu);
 }
 
-/* The vector that the LAPIC would deliver now, or -1. */
+/* The vector that the LAPIC would deliver now, or -1. Software's disabling holds back nothing: SDM 3, 11.4.7.2. */
 static int lapic_deliverable(struct lodge_lapic *lapic)
 {
 	int vector = lapic_highest_irr(lapic);
 
-	if (vector < 0 || !lapic->enabled || (u32)(vector & 0xf0) <= (lapic_ppr(lapic) & 0xf0))
+	if (vector < 0 || !lapic_hw_enabled(lapic) || (u32)(vector & 0xf0) <= (lapic_ppr(lapic) & 0xf0))
 		return -1;
 	return vector;
+}
+
+bool lodge_lapic_awaits_eoi(struct lodge_vcpu *vcpu, u8 vector)
+{
+	return lapic_test(vcpu->lapic, APIC_IRR, vector) || lapic_test(vcpu->lapic, APIC_ISR, vector);
 }
 
 bool lodge_irq_pending(struct lodge_vcpu *vcpu)
@@ -254,7 +336,7 @@ int lodge_irq_ack(struct lodge_vcpu *vcpu)
 	if (vector < 0)
 		return -1;
 	clear_bit(vector & 31, lapic_bits(lapic, APIC_IRR, vector));
-	set_bit(vector & 31, lapic_bits(lapic, APIC_ISR, vector));
+	__set_bit(vector & 31, lapic_bits(lapic, APIC_ISR, vector));
 	lapic->highest_isr = vector;
 	return vector;
 }
@@ -283,11 +365,11 @@ static void lapic_eoi(struct lodge_lapic *lapic)
 
 	if (vector < 0)
 		return;
-	clear_bit(vector & 31, lapic_bits(lapic, APIC_ISR, vector));
+	__clear_bit(vector & 31, lapic_bits(lapic, APIC_ISR, vector));
 	lapic->highest_isr = lapic_highest(lapic, APIC_ISR);
 	lodge_vcpu_request_self(vcpu, LODGE_REQ_EVENT);
 
-	level = test_bit(vector & 31, lapic_bits(lapic, APIC_TMR, vector));
+	level = lapic_test(lapic, APIC_TMR, vector);
 	if (lapic->uses_user_eois && test_bit(vector, lapic->user_eois)) {
 		lapic->user_eoi = vector;
 		lodge_vcpu_request_self(vcpu, LODGE_REQ_KICK);
@@ -346,6 +428,24 @@ static bool lapic_reg_known(const struct lodge_lapic *lapic, u32 reg)
 	}
 }
 
+/* Directed EOI needs an IOAPIC with an EOI register: user space's may have one. SDM 3, 11.8.5. */
+u32 lapic_version(const struct lodge_lapic *lapic)
+{
+	const struct lodge_vcpu *vcpu = lapic->vcpu;
+	u32 version = APIC_VERSION_VALUE | APIC_LVT_LAST << 16;
+
+	if (vcpu->vm->irqchip_mode == LODGE_IRQCHIP_SPLIT && lodge_guest_has(vcpu, X86_FEATURE_X2APIC))
+		version |= APIC_LVR_DIRECTED_EOI;
+	return version;
+}
+
+/* Which messages reach this LAPIC, and so which EOIs user space's IOAPIC waits for. */
+void lapic_destination_changed(struct lodge_lapic *lapic)
+{
+	if (lapic->vcpu->vm->irqchip_mode == LODGE_IRQCHIP_SPLIT)
+		lodge_vcpu_request_self(lapic->vcpu, LODGE_REQ_EOI_SCAN);
+}
+
 int lapic_reg_read(struct lodge_lapic *lapic, u32 reg, u32 *val)
 {
 	if (!lapic_reg_known(lapic, reg))
@@ -354,13 +454,15 @@ int lapic_reg_read(struct lodge_lapic *lapic, u32 reg, u32 *val)
 	case APIC_ARBPRI:
 		*val = 0;
 		break;
+	case APIC_LVR:
+		*val = lapic_version(lapic);
+		break;
 	case APIC_PROCPRI:
 		*val = lapic_ppr(lapic);
 		break;
 	case APIC_TMCCT:
 		*val = lapic_timer_count(lapic);
 		break;
-	case APIC_TASKPRI:
 	default:
 		*val = lapic_get(lapic, reg);
 		break;
@@ -369,11 +471,13 @@ int lapic_reg_read(struct lodge_lapic *lapic, u32 reg, u32 *val)
 }
 
 /* What may be written of each LVT entry; mask bits are stuck while the LAPIC is disabled by software. */
-static u32 lapic_lvt_mask(u32 reg)
+static u32 lapic_lvt_mask(const struct lodge_lapic *lapic, u32 reg)
 {
 	switch (reg) {
 	case APIC_LVTT:
-		return APIC_LVT_MASKED | APIC_VECTOR_MASK | APIC_LVT_TIMER_PERIODIC | APIC_LVT_TIMER_TSCDEADLINE;
+		return APIC_LVT_MASKED | APIC_VECTOR_MASK | APIC_LVT_TIMER_PERIODIC |
+		       (lodge_guest_has(lapic->vcpu, X86_FEATURE_TSC_DEADLINE_TIMER) ?
+			APIC_LVT_TIMER_TSCDEADLINE : 0);
 	case APIC_LVT0:
 	case APIC_LVT1:
 		return APIC_LVT_MASKED | APIC_VECTOR_MASK | APIC_MODE_MASK | APIC_INPUT_POLARITY |
@@ -391,12 +495,14 @@ static void lapic_write_lvt(struct lodge_lapic *lapic, u32 reg, u32 val)
 
 	if (!(lapic_get(lapic, APIC_SPIV) & APIC_SPIV_APIC_ENABLED))
 		val |= APIC_LVT_MASKED;
-	lapic_set(lapic, reg, val & lapic_lvt_mask(reg));
+	lapic_set(lapic, reg, val & lapic_lvt_mask(lapic, reg));
 	if (reg == APIC_LVTT)
 		lapic_timer_mode_changed(lapic, old);
-	/* The PIC's request may have been waiting for LINT0. */
-	if (reg == APIC_LVT0)
+	if (reg == APIC_LVT0) {
+		lapic_update_watchdog(lapic);
+		/* The PIC's request may have been waiting for LINT0. */
 		lodge_vcpu_request_self(lapic->vcpu, LODGE_REQ_EVENT);
+	}
 }
 
 static void lapic_write_spiv(struct lodge_lapic *lapic, u32 val)
@@ -404,12 +510,13 @@ static void lapic_write_spiv(struct lodge_lapic *lapic, u32 val)
 	u32 reg;
 
 	lapic_set(lapic, APIC_SPIV, val & (APIC_SPIV_APIC_ENABLED | APIC_VECTOR_MASK | APIC_SPIV_FOCUS_DISABLED |
-					   (lapic_get(lapic, APIC_LVR) & APIC_LVR_DIRECTED_EOI ?
+					   (lapic_version(lapic) & APIC_LVR_DIRECTED_EOI ?
 					    APIC_SPIV_DIRECTED_EOI : 0)));
 	if (!(val & APIC_SPIV_APIC_ENABLED)) {
 		for (reg = APIC_LVTT; reg <= APIC_LVTERR; reg += 0x10)
 			lapic_set(lapic, reg, lapic_get(lapic, reg) | APIC_LVT_MASKED);
 		atomic_set(&lapic->timer_pending, 0);
+		lapic_update_watchdog(lapic);
 	}
 	lapic_update_enabled(lapic);
 	lodge_vcpu_request_self(lapic->vcpu, LODGE_REQ_EVENT);
@@ -424,6 +531,7 @@ int lapic_reg_write(struct lodge_lapic *lapic, u32 reg, u32 val)
 		if (x2apic)
 			return -EINVAL;
 		lapic_set(lapic, APIC_ID, val & 0xff000000);
+		lapic_destination_changed(lapic);
 		break;
 	case APIC_TASKPRI:
 		lapic_set(lapic, APIC_TASKPRI, val & 0xff);
@@ -437,11 +545,13 @@ int lapic_reg_write(struct lodge_lapic *lapic, u32 reg, u32 val)
 		if (x2apic)
 			return -EINVAL;
 		lapic_set(lapic, APIC_LDR, val & APIC_LDR_MASK);
+		lapic_destination_changed(lapic);
 		break;
 	case APIC_DFR:
 		if (x2apic)
 			return -EINVAL;
 		lapic_set(lapic, APIC_DFR, val | 0x0fffffff);
+		lapic_destination_changed(lapic);
 		break;
 	case APIC_SPIV:
 		lapic_write_spiv(lapic, val);
@@ -472,7 +582,7 @@ int lapic_reg_write(struct lodge_lapic *lapic, u32 reg, u32 val)
 		break;
 	case APIC_TDCR:
 		lapic_set(lapic, APIC_TDCR, val & 0xb);
-		lapic_timer_set_divisor(lapic);
+		lapic_timer_change_divisor(lapic);
 		break;
 	case APIC_ESR:
 		if (x2apic && val)

@@ -12,7 +12,6 @@
 
 #include "irqchip_internal.h"
 
-#define APIC_REG_EXTENDED_ID	0x20
 #define APIC_VERSION_VALUE	0x14
 #define APIC_NR_LVT		6
 #define APIC_LVT_LAST		(APIC_NR_LVT - 1)
@@ -26,6 +25,7 @@ struct lodge_lapic {
 	struct lodge_vcpu *vcpu;	/* (i) */
 	bool irr_pending;		/* (a) some IRR bit may be set */
 	bool enabled;			/* by SPIV, and by APIC_BASE */
+	bool lint0_nmi;			/* (a) counted in irqchip->nr_lint0_nmi */
 	s16 highest_isr;		/* vector or -1 */
 	u8 sipi_vector;			/* (a) of the last SIPI */
 	unsigned long events;		/* (a) bits LAPIC_EVENT_* */
@@ -79,6 +79,9 @@ static inline u32 lapic_id(const struct lodge_lapic *lapic)
 /* lapic.c */
 void lapic_update_enabled(struct lodge_lapic *lapic);
 void lapic_rescan(struct lodge_lapic *lapic);		/* the page was replaced: caches follow */
+void lapic_destination_changed(struct lodge_lapic *lapic);
+u32 lapic_version(const struct lodge_lapic *lapic);
+u32 lapic_ppr(const struct lodge_lapic *lapic);
 int lapic_accept(struct lodge_lapic *lapic, const struct lodge_irq_message *message);
 void lapic_local_interrupt(struct lodge_lapic *lapic, u32 lvt);
 int lapic_reg_write(struct lodge_lapic *lapic, u32 reg, u32 val);	/* 0, -EINVAL for an unknown register */
@@ -89,7 +92,8 @@ void lapic_timer_init(struct lodge_lapic *lapic);
 void lapic_timer_stop(struct lodge_lapic *lapic);
 void lapic_timer_start(struct lodge_lapic *lapic, u32 count);
 u32 lapic_timer_count(struct lodge_lapic *lapic);	/* TMCCT now */
-void lapic_timer_set_divisor(struct lodge_lapic *lapic);
+void lapic_timer_set_divisor(struct lodge_lapic *lapic);	/* from TDCR */
+void lapic_timer_change_divisor(struct lodge_lapic *lapic);	/* the same while it may count */
 void lapic_timer_mode_changed(struct lodge_lapic *lapic, u32 old_lvtt);
 
 #endif

@@ -7,6 +7,9 @@
 #include "lapic_internal.h"
 
 #include <linux/gfp.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 
 #include "../backend.h"
@@ -14,10 +17,44 @@
 
 #define APIC_BASE_RESERVED	0x2ffULL	/* bits 0-7 and 9 */
 
+/*
+ * Note where the next vCPU goes in vm->vcpus if that is not the place of its number. Who looks there checks what
+ * he finds, so that a creation that fails later needs no undoing.
+ */
+static int lapic_note_id(struct lodge_vm *vm, u32 id)
+{
+	struct lodge_apic_ids *old, *ids;
+	u32 i, nr;
+
+	lockdep_assert_held(&vm->lock);
+	ids = old = rcu_dereference_protected(vm->irqchip->ids, lockdep_is_held(&vm->lock));
+	if (id >= (old ? old->nr : 0)) {
+		if (id == vm->nr_vcpus)
+			return 0;
+		nr = roundup_pow_of_two(id + 1);
+		ids = kvzalloc(struct_size(ids, index, nr), GFP_KERNEL_ACCOUNT);
+		if (!ids)
+			return -ENOMEM;
+		ids->nr = nr;
+		for (i = 0; i < nr; i++)
+			ids->index[i] = old && i < old->nr ? old->index[i] : i;
+	}
+	WRITE_ONCE(ids->index[id], vm->nr_vcpus);
+	if (ids != old) {
+		rcu_assign_pointer(vm->irqchip->ids, ids);
+		kvfree_rcu(old, rcu);
+	}
+	return 0;
+}
+
 int lodge_lapic_create(struct lodge_vcpu *vcpu)
 {
-	struct lodge_lapic *lapic = kzalloc(sizeof(*lapic), GFP_KERNEL_ACCOUNT);
+	struct lodge_lapic *lapic;
+	int ret = lapic_note_id(vcpu->vm, vcpu->id);
 
+	if (ret)
+		return ret;
+	lapic = kzalloc(sizeof(*lapic), GFP_KERNEL_ACCOUNT);
 	if (!lapic)
 		return -ENOMEM;
 	lapic->regs = (u8 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
@@ -58,19 +95,20 @@ static void lapic_set_id(struct lodge_lapic *lapic)
 	} else {
 		lapic_set(lapic, APIC_ID, id << 24);
 	}
+	lapic_destination_changed(lapic);
 }
 
 void lodge_lapic_reset(struct lodge_vcpu *vcpu, bool init)
 {
 	struct lodge_lapic *lapic = vcpu->lapic;
-	u32 reg;
+	u32 reg, id = lapic_get(lapic, APIC_ID);
 
 	lapic_timer_stop(lapic);
 	if (!init)
 		vcpu->apic_base = APIC_DEFAULT_PHYS_BASE | MSR_IA32_APICBASE_ENABLE |
 				  (vcpu->id == vcpu->vm->boot_vcpu_id ? MSR_IA32_APICBASE_BSP : 0);
 	memset(lapic->regs, 0, PAGE_SIZE);
-	lapic_set(lapic, APIC_LVR, APIC_VERSION_VALUE | APIC_LVT_LAST << 16);
+	lapic_set(lapic, APIC_LVR, lapic_version(lapic));
 	for (reg = APIC_LVTT; reg <= APIC_LVTERR; reg += 0x10)
 		lapic_set(lapic, reg, APIC_LVT_MASKED);
 	lapic_set(lapic, APIC_DFR, 0xffffffff);
@@ -80,6 +118,9 @@ void lodge_lapic_reset(struct lodge_vcpu *vcpu, bool init)
 	    !(READ_ONCE(vcpu->vm->disabled_quirks) & KVM_X86_QUIRK_LINT0_REENABLED))
 		lapic_set(lapic, APIC_LVT0, SET_APIC_DELIVERY_MODE(0, APIC_MODE_EXTINT));
 	lapic_set_id(lapic);
+	/* INIT leaves the ID as software set it: SDM 3, 11.4.7.3. */
+	if (init)
+		lapic_set(lapic, APIC_ID, id);
 	lapic->deadline = 0;
 	lapic->timer_ns = 0;
 	lapic->user_extint = -1;
@@ -94,8 +135,9 @@ void lodge_lapic_get_state(struct lodge_vcpu *vcpu, struct kvm_lapic_state *stat
 	u32 *id = (u32 *)(state->regs + APIC_ID);
 
 	lodge_lapic_sync_timers(vcpu);
+	lapic_set(lapic, APIC_LVR, lapic_version(lapic));
 	lapic_set(lapic, APIC_TMCCT, lapic_timer_count(lapic));
-	lapic_set(lapic, APIC_PROCPRI, 0);
+	lapic_set(lapic, APIC_PROCPRI, lapic_ppr(lapic));
 	memcpy(state->regs, lapic->regs, sizeof(state->regs));
 	/* User space knows the 8-bit place of the ID only. */
 	if (lapic_x2apic(lapic))
@@ -108,11 +150,10 @@ int lodge_lapic_set_state(struct lodge_vcpu *vcpu, const struct kvm_lapic_state 
 
 	lapic_timer_stop(lapic);
 	memcpy(lapic->regs, state->regs, sizeof(state->regs));
-	lapic_set(lapic, APIC_LVR, APIC_VERSION_VALUE | APIC_LVT_LAST << 16);
-	if (lapic_x2apic(lapic)) {
-		lapic_set(lapic, APIC_ID, lapic_get(lapic, APIC_ID) >> 24);
-		lapic_set(lapic, APIC_LDR, x2apic_ldr(lapic_get(lapic, APIC_ID)));
-	}
+	/* In x2APIC mode the IDs are not software's to choose. */
+	if (lapic_x2apic(lapic))
+		lapic_set_id(lapic);
+	lapic_destination_changed(lapic);
 	lapic_timer_set_divisor(lapic);
 	vcpu->cr8 = lodge_lapic_cr8_get(vcpu);
 	lapic_rescan(lapic);

@@ -75,26 +75,30 @@ static void pic_chip_set(struct lodge_pic_chip *chip, int pin, int level)
 static void pic_update(struct lodge_pic *pic)
 {
 	int slave = pic_chip_pending(pic, &pic->chips[1]);
+	bool output;
 
 	if (slave >= 0) {
 		/* An edge at the cascade pin for each new interrupt of the slave. */
 		pic_chip_set(&pic->chips[0], PIC_CASCADE_PIN, 1);
 		pic_chip_set(&pic->chips[0], PIC_CASCADE_PIN, 0);
 	}
-	WRITE_ONCE(pic->output, pic_chip_pending(pic, &pic->chips[0]) >= 0);
+	output = pic_chip_pending(pic, &pic->chips[0]) >= 0;
+	pic->rose |= output && !pic->output;
+	WRITE_ONCE(pic->output, output);
 }
 
-/* The output rose or may have: let the vCPUs that take it look. */
+/* The output rose: let the first vCPU that takes ExtINT look. A second one would find a spurious interrupt. */
 static void pic_wake(struct lodge_pic *pic)
 {
 	struct lodge_vcpu *vcpu;
 	unsigned long i;
 
-	if (!READ_ONCE(pic->output))
-		return;
-	lodge_for_each_vcpu(i, vcpu, pic->vm)
-		if (vcpu->lapic && lodge_lapic_accepts_extint(vcpu))
+	lodge_for_each_vcpu(i, vcpu, pic->vm) {
+		if (vcpu->lapic && lodge_lapic_accepts_extint(vcpu)) {
 			lodge_vcpu_request(vcpu, LODGE_REQ_EVENT);
+			break;
+		}
+	}
 }
 
 /* Tell acknowledged pins to their listeners, without the lock. */
@@ -111,10 +115,13 @@ static void pic_unlock(struct lodge_pic *pic, unsigned long flags)
 	__releases(&pic->lock)
 {
 	u8 acked[2] = { pic->acked[0], pic->acked[1] };
+	bool rose = pic->rose;
 
 	pic->acked[0] = pic->acked[1] = 0;
+	pic->rose = false;
 	raw_spin_unlock_irqrestore(&pic->lock, flags);
-	pic_wake(pic);
+	if (rose)
+		pic_wake(pic);
 	if (unlikely(acked[0] | acked[1]))
 		pic_tell_acks(pic, acked);
 }
@@ -141,47 +148,51 @@ static void pic_intack(struct lodge_pic *pic, struct lodge_pic_chip *chip, int p
 int lodge_pic_set(struct lodge_pic *pic, u32 pin, u32 source, int level)
 {
 	struct lodge_pic_chip *chip = &pic->chips[pin >> 3];
+	bool pending, seen;
 	unsigned long flags;
-	u8 old;
-	int ret;
+	int ret = 1;
 
 	raw_spin_lock_irqsave(&pic->lock, flags);
 	__assign_bit(source, &pic->sources[pin], level);
 	level = !!pic->sources[pin];
-	old = chip->irr;
+	pending = chip->irr & BIT(pin & 7);
+	/* An edge pin that is up already sees nothing. */
+	seen = level && ((chip->elcr & BIT(pin & 7)) || !(chip->last_irr & BIT(pin & 7)));
 	pic_chip_set(chip, pin & 7, level);
 	/* Masked is negative, still pending is 0: KVM_IRQ_LINE_STATUS. */
-	ret = chip->imr & BIT(pin & 7) ? -1 : level && (old & BIT(pin & 7)) ? 0 : 1;
+	if (chip->imr & BIT(pin & 7))
+		ret = -1;
+	else if (seen && pending)
+		ret = 0;
 	pic_update(pic);
 	pic_unlock(pic, flags);
 	return ret;
 }
 
-/* The CPU's INTA cycle: the vector; a spurious one when the request has gone. */
+/* The CPU's INTA cycle: the vector, or -1 when the request has gone, as another vCPU may have taken it. */
 int lodge_pic_read_vector(struct lodge_pic *pic)
 {
 	struct lodge_pic_chip *master = &pic->chips[0], *slave = &pic->chips[1];
 	unsigned long flags;
-	int pin, vector;
+	int pin, vector = -1;
 
 	raw_spin_lock_irqsave(&pic->lock, flags);
 	pin = pic_chip_pending(pic, master);
-	if (pin < 0) {
-		vector = master->irq_base + 7;
-	} else if (pin != PIC_CASCADE_PIN) {
+	if (pin >= 0 && pin != PIC_CASCADE_PIN) {
 		pic_intack(pic, master, pin);
 		vector = master->irq_base + pin;
-	} else {
+	} else if (pin >= 0) {
 		int slave_pin = pic_chip_pending(pic, slave);
 
 		pic_intack(pic, master, pin);
 		if (slave_pin >= 0)
 			pic_intack(pic, slave, slave_pin);
+		/* The slave's request went between its edge and now: its spurious interrupt. */
 		vector = slave->irq_base + (slave_pin >= 0 ? slave_pin : 7);
 	}
 	pic_update(pic);
 	pic_unlock(pic, flags);
-	return vector & 0xff;
+	return vector < 0 ? vector : vector & 0xff;
 }
 
 static void pic_write_icw1(struct lodge_pic *pic, struct lodge_pic_chip *chip, u8 val)
@@ -270,7 +281,7 @@ static void pic_chip_write(struct lodge_pic *pic, struct lodge_pic_chip *chip, b
 	}
 }
 
-/* A poll acknowledges like INTA: the pin with bit 7, or 0. */
+/* A poll acknowledges like INTA: the pin with bit 7, or 0. A polled slave no longer asks the master. */
 static u8 pic_poll(struct lodge_pic *pic, struct lodge_pic_chip *chip)
 {
 	int pin = pic_chip_pending(pic, chip);
@@ -279,7 +290,7 @@ static u8 pic_poll(struct lodge_pic *pic, struct lodge_pic_chip *chip)
 	if (pin < 0)
 		return 0;
 	if (chip == &pic->chips[1])
-		pic_intack(pic, &pic->chips[0], PIC_CASCADE_PIN);
+		pic->chips[0].irr &= ~BIT(PIC_CASCADE_PIN);
 	pic_intack(pic, chip, pin);
 	return 0x80 | pin;
 }
@@ -349,13 +360,24 @@ static int elcr_port_write(struct lodge_vcpu *vcpu, struct lodge_io_device *dev,
 	return 0;
 }
 
-/* Both devices live in the chip, which the VM's end frees. */
+static void pic_put(struct lodge_pic *pic)
+{
+	if (refcount_dec_and_test(&pic->users))
+		kfree(pic);
+}
+
 static void pic_release(struct lodge_io_device *dev)
 {
+	pic_put(container_of(dev, struct lodge_pic, dev));
+}
+
+static void elcr_release(struct lodge_io_device *dev)
+{
+	pic_put(container_of(dev, struct lodge_pic, elcr_dev));
 }
 
 static const struct lodge_io_ops pic_ops = { pic_port_read, pic_port_write, pic_release };
-static const struct lodge_io_ops elcr_ops = { elcr_port_read, elcr_port_write, pic_release };
+static const struct lodge_io_ops elcr_ops = { elcr_port_read, elcr_port_write, elcr_release };
 
 void lodge_pic_get_state(struct lodge_pic *pic, u32 index, struct kvm_pic_state *state)
 {
@@ -394,6 +416,26 @@ void lodge_pic_set_state(struct lodge_pic *pic, u32 index, const struct kvm_pic_
 	pic_unlock(pic, flags);
 }
 
+static int pic_register(struct lodge_pic *pic)
+{
+	struct lodge_vm *vm = pic->vm;
+	int ret;
+
+	lockdep_assert_held(&vm->slots_lock);
+	ret = lodge_io_bus_register(vm, LODGE_BUS_PIO, 0x20, 2, &pic->dev);
+	if (ret)
+		return ret;
+	refcount_inc(&pic->users);
+	ret = lodge_io_bus_register(vm, LODGE_BUS_PIO, 0xa0, 2, &pic->dev);
+	if (ret)
+		return ret;
+	ret = lodge_io_bus_register(vm, LODGE_BUS_PIO, 0x4d0, 2, &pic->elcr_dev);
+	if (!ret)
+		refcount_inc(&pic->users);
+	return ret;
+}
+
+/* What it has put on the bus when it fails, irqchip.c takes off again. */
 int lodge_pic_create(struct lodge_vm *vm)
 {
 	struct lodge_pic *pic = kzalloc(sizeof(*pic), GFP_KERNEL_ACCOUNT);
@@ -402,6 +444,7 @@ int lodge_pic_create(struct lodge_vm *vm)
 	if (!pic)
 		return -ENOMEM;
 	vm->irqchip->pic = pic;
+	refcount_set(&pic->users, 1);
 	raw_spin_lock_init(&pic->lock);
 	pic->vm = vm;
 	pic->chips[0].elcr_mask = ELCR_MASTER;
@@ -411,17 +454,16 @@ int lodge_pic_create(struct lodge_vm *vm)
 	pic->dev.ops = &pic_ops;
 	pic->elcr_dev.ops = &elcr_ops;
 	mutex_lock(&vm->slots_lock);
-	ret = lodge_io_bus_register(vm, LODGE_BUS_PIO, 0x20, 2, &pic->dev);
-	if (!ret)
-		ret = lodge_io_bus_register(vm, LODGE_BUS_PIO, 0xa0, 2, &pic->dev);
-	if (!ret)
-		ret = lodge_io_bus_register(vm, LODGE_BUS_PIO, 0x4d0, 2, &pic->elcr_dev);
+	ret = pic_register(pic);
 	mutex_unlock(&vm->slots_lock);
 	return ret;
 }
 
+/* The devices on the bus keep it until they are released. */
 void lodge_pic_destroy(struct lodge_vm *vm)
 {
-	kfree(vm->irqchip->pic);
+	if (!vm->irqchip->pic)
+		return;
+	pic_put(vm->irqchip->pic);
 	vm->irqchip->pic = NULL;
 }

@@ -45,9 +45,7 @@ static int route_check(struct lodge_vm *vm, const struct kvm_irq_routing_entry *
 	case KVM_IRQ_ROUTING_MSI:
 		if (in->flags & ~KVM_MSI_VALID_DEVID)
 			return -EINVAL;
-		/* Without the extended destination format the upper half of the address stays empty. */
-		if (in->u.msi.address_hi)
-			return -EINVAL;
+		/* The upper half of the address means something with the extended destination format only. */
 		out->msi.address = in->u.msi.address_lo;
 		out->msi.data = in->u.msi.data;
 		return 0;
@@ -91,7 +89,8 @@ static void routing_index(struct lodge_irq_routing *routing, const struct lodge_
 		while (routing->entries[place].type)
 			place--;
 		routing->entries[place] = *route;
-		if (route->type == KVM_IRQ_ROUTING_IRQCHIP)
+		/* Of several GSIs of a pin the last one is told of its acknowledges. */
+		if (route->type == KVM_IRQ_ROUTING_IRQCHIP && routing->pin_gsi[route->chip.irqchip][route->chip.pin] < 0)
 			routing->pin_gsi[route->chip.irqchip][route->chip.pin] = route->gsi;
 	}
 }
@@ -250,8 +249,6 @@ int lodge_msi_send(struct lodge_vm *vm, const struct kvm_msi *msi)
 {
 	struct lodge_irq_message message;
 
-	if (msi->address_hi)
-		return -EINVAL;
 	lodge_msi_to_message(msi->address_lo, msi->data, &message);
 	return lodge_irq_deliver(vm, NULL, &message);
 }
@@ -304,7 +301,9 @@ void lodge_routing_user_eois(struct lodge_vcpu *vcpu, unsigned long *vectors)
 		if (route->gsi >= vcpu->vm->nr_reserved_pins || route->type != KVM_IRQ_ROUTING_MSI)
 			continue;
 		lodge_msi_to_message(route->msi.address, route->msi.data, &message);
-		if (message.level && lodge_lapic_matches(vcpu, NULL, &message))
+		/* The route of an interrupt under way may have been turned to another vCPU. */
+		if (message.level && (lodge_lapic_matches(vcpu, NULL, &message) ||
+				      lodge_lapic_awaits_eoi(vcpu, message.vector)))
 			__set_bit(message.vector, vectors);
 	}
 	rcu_read_unlock();

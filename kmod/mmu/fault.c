@@ -282,11 +282,11 @@ int lodge_mmu_fault_atomic(struct lodge_vcpu *vcpu, gpa_t gpa, u32 access)
 	gfn_t gfn = gpa >> PAGE_SHIFT;
 
 	lockdep_assert_irqs_disabled();
+	if ((access & LODGE_ACCESS_WRITE) && READ_ONCE(mmu->nr_logged) && fault_first_write(mmu, gfn))
+		return LODGE_FAULT_DONE;
 	/* A device's registers: no lock needed to say so. */
 	if (!lodge_memslot_find_rcu(vcpu->vm, gfn))
 		return LODGE_FAULT_MMIO;
-	if ((access & LODGE_ACCESS_WRITE) && READ_ONCE(mmu->nr_logged) && fault_first_write(mmu, gfn))
-		return LODGE_FAULT_DONE;
 	return fault_atomic(mmu, gfn, access);
 }
 
