@@ -341,11 +341,6 @@ int lodge_irqfd_set(struct lodge_vm *vm, const struct kvm_irqfd *args)
 	return irqfd_assign(vm, args);
 }
 
-void lodge_irqfds_routing_changed(struct lodge_vm *vm)
-{
-	/* No irqfd remembers a route: the next injection sees the new table. */
-}
-
 static bool ioeventfd_matches(const struct lodge_ioeventfd *ioeventfd, u64 addr, unsigned int len, const void *val)
 {
 	u64 data = 0;
@@ -447,6 +442,7 @@ static int ioeventfd_assign(struct lodge_vm *vm, const struct kvm_ioeventfd *arg
 		return -ENOMEM;
 	}
 	ioeventfd->dev.ops = &ioeventfd_ops;
+	ioeventfd->dev.uncounted = true;
 	ioeventfd->addr = args->addr;
 	ioeventfd->len = args->len;
 	ioeventfd->bus = ioeventfd_bus(args);

@@ -12,6 +12,5 @@ void lodge_irqfds_release(struct lodge_vm *vm);	/* at VM fd release: deassign al
 void lodge_irqfds_destroy(struct lodge_vm *vm);	/* frees vm->irqfds */
 int lodge_irqfd_set(struct lodge_vm *vm, const struct kvm_irqfd *args);	/* KVM_IRQFD; KVM's errnos */
 int lodge_ioeventfd_set(struct lodge_vm *vm, const struct kvm_ioeventfd *args);	/* KVM_IOEVENTFD */
-void lodge_irqfds_routing_changed(struct lodge_vm *vm);	/* called by routing under vm->lock */
 
 #endif

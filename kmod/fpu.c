@@ -275,6 +275,8 @@ void lodge_fpu_leave(struct lodge_vcpu *vcpu)
 	}
 	if (unlikely(fpu_host_xss))
 		wrmsrq(MSR_IA32_XSS, fpu_host_xss);
+	/* Read, not remembered: some emulated CPUs let a guest's XSETBV through although it is intercepted. */
+	vcpu->xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
 	if (vcpu->xcr0 != fpu_host_xcr0)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, fpu_host_xcr0);
 	fpu_xsave(fpu_area(vcpu));

@@ -18,9 +18,13 @@ struct io_range {
 	struct lodge_io_device *dev;
 };
 
+/* Devices that user space can make at will; ioeventfds, which have no limit with KVM either, not counted. */
+#define IO_BUS_MAX	1000
+
 struct lodge_io_bus {
 	struct rcu_head rcu;
 	unsigned int nr;
+	unsigned int nr_counted;
 	u64 widest;	/* the longest range: how far left of an address one that covers it may begin */
 	struct io_range ranges[];
 };
@@ -36,21 +40,12 @@ static void io_bus_publish(struct lodge_vm *vm, enum lodge_bus bus, struct lodge
 	struct lodge_io_bus *old = io_bus_locked(vm, bus);
 	unsigned int i;
 
-	for (i = 0; table && i < table->nr; i++)
+	for (i = 0; table && i < table->nr; i++) {
 		table->widest = max(table->widest, table->ranges[i].len);
+		table->nr_counted += !table->ranges[i].dev->uncounted;
+	}
 	rcu_assign_pointer(vm->buses[bus], table);
 	kvfree_rcu(old, rcu);
-}
-
-/* Whether range @i is the first of its device's. */
-static bool io_device_first(const struct lodge_io_bus *table, unsigned int i)
-{
-	unsigned int j;
-
-	for (j = 0; j < i; j++)
-		if (table->ranges[j].dev == table->ranges[i].dev)
-			return false;
-	return true;
 }
 
 int lodge_io_bus_register(struct lodge_vm *vm, enum lodge_bus bus, u64 addr, unsigned int len,
@@ -62,6 +57,8 @@ int lodge_io_bus_register(struct lodge_vm *vm, enum lodge_bus bus, u64 addr, uns
 	lockdep_assert_held(&vm->slots_lock);
 	old = io_bus_locked(vm, bus);
 	nr = old ? old->nr : 0;
+	if (old && old->nr_counted >= IO_BUS_MAX && !dev->uncounted)
+		return -ENOSPC;
 	table = kvzalloc(struct_size(table, ranges, nr + 1), GFP_KERNEL_ACCOUNT);
 	if (!table)
 		return -ENOMEM;
@@ -73,6 +70,7 @@ int lodge_io_bus_register(struct lodge_vm *vm, enum lodge_bus bus, u64 addr, uns
 	}
 	table->ranges[at] = (struct io_range) { .first = addr, .len = len, .dev = dev };
 	table->nr = nr + 1;
+	dev->nr_ranges++;
 	io_bus_publish(vm, bus, table);
 	return 0;
 }
@@ -93,11 +91,12 @@ void lodge_io_bus_unregister(struct lodge_vm *vm, enum lodge_bus bus, struct lod
 	old = io_bus_locked(vm, bus);
 	if (WARN_ON_ONCE(!old))
 		return;
-	if (old->nr > 1) {
+	if (old->nr > dev->nr_ranges) {
 		/* Must not fail, and is small. */
-		table = kvzalloc(struct_size(table, ranges, old->nr - 1), GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+		table = kvzalloc(struct_size(table, ranges, old->nr - dev->nr_ranges),
+				 GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
 		for (i = 0; i < old->nr; i++)
-			if (old->ranges[i].dev != dev && n < old->nr - 1)
+			if (old->ranges[i].dev != dev)
 				table->ranges[n++] = old->ranges[i];
 		table->nr = n;
 	}
@@ -192,10 +191,14 @@ void lodge_io_bus_destroy(struct lodge_vm *vm)
 		if (!table)
 			continue;
 		RCU_INIT_POINTER(vm->buses[bus], NULL);
-		/* A device may cover several ranges. */
-		for (i = 0; i < table->nr; i++)
-			if (io_device_first(table, i))
-				table->ranges[i].dev->ops->release(table->ranges[i].dev);
+		for (i = 0; i < table->nr; i++) {
+			struct lodge_io_device *dev = table->ranges[i].dev;
+
+			/* With the last of its ranges. */
+			if (!--dev->nr_ranges)
+				dev->ops->release(dev);
+			cond_resched();
+		}
 		kvfree(table);
 	}
 }

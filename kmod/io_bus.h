@@ -26,6 +26,8 @@ struct lodge_io_ops {
 
 struct lodge_io_device {
 	const struct lodge_io_ops *ops;	/* (i) */
+	bool uncounted;			/* (i) the bus's limit does not apply */
+	unsigned int nr_ranges;		/* (s) on its bus */
 	struct rcu_work release_work;	/* for lodge_io_bus_unregister() */
 };
 

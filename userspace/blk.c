@@ -321,7 +321,8 @@ struct lodge_blk *lodge_blk_create(struct lodge_vm *vm, struct lodge_pci *bus,
 	ret = io_uring_queue_init(RING_ENTRIES, &blk->ring, 0);
 	if (ret)
 		lodge_fail(STATUS_UNSUPPORTED,
-			   "disks need io_uring, which the host refuses (%s): look at sysctl kernel.io_uring_disabled, ulimit -l and the container's seccomp profile",
+			   "disks need io_uring, which the host refuses (%s): look at sysctl kernel.io_uring_disabled, "
+			   "ulimit -l and the container's seccomp profile",
 			   strerror(-ret));
 	pthread_cond_init(&blk->idle, NULL);
 	for (unsigned int i = 0; i < IN_FLIGHT_MAX; i++) {

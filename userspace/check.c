@@ -203,7 +203,7 @@ static void check_holder(struct check *check)
 	if (!strncmp(holder, "kvm_", 4) &&
 	    lodge_host_read("/sys/module/kvm/parameters/enable_virt_at_load", at_load,
 			    sizeof(at_load)) && at_load[0] == 'Y')
-		check_row(check, "other", "holds", "%s holds %s from load on: kvm.enable_virt_at_load=0 would change that",
+		check_row(check, "other", "holds", "%s holds %s from load on, unless kvm.enable_virt_at_load=0",
 			  holder, lodge_host_feature_name());
 	else if (module.users)
 		check_row(check, "other", "holds", "%s is in use by %u", holder, module.users);

@@ -45,7 +45,8 @@ static void __attribute__((noreturn)) device_fail_absent(const char *path)
 {
 	if (!lodge_host_has_feature())
 		lodge_fail(STATUS_NO_DEVICE,
-			   "there is no %s and the CPU shows no %s: switch virtualization on in the firmware, or in the hypervisor that this machine runs on",
+			   "there is no %s and the CPU shows no %s: switch virtualization on in the firmware, "
+			   "or in the hypervisor that this machine runs on",
 			   path, lodge_host_feature_name());
 	if (!strcmp(path, "/dev/lodge"))
 		lodge_fail(STATUS_NO_DEVICE,

@@ -126,7 +126,8 @@ static void modules_add(struct archive *archive, const char *release)
 	snprintf(directory, sizeof(directory), "/lib/modules/%s", release);
 	if (access(directory, R_OK | X_OK))
 		lodge_fail(STATUS_FILE,
-			   "the guest's initrd needs the kernel's drivers and there is no %s: install that kernel's modules, or give --initrd",
+			   "the guest's initrd needs the kernel's drivers and there is no %s: "
+			   "install that kernel's modules, or give --initrd",
 			   directory);
 	kmod = kmod_new(directory, NULL);
 	if (!kmod)

@@ -31,7 +31,8 @@ void lodge_memory_create(struct lodge_memory *memory, uint64_t size)
 	if (map == MAP_FAILED) {
 		sysinfo(&host);
 		lodge_fail(STATUS_MEMORY,
-			   "the host cannot give %llu MiB of memory (it has %llu MiB, %llu MiB of it free): ask for less with --memory",
+			   "the host cannot give %llu MiB of memory (it has %llu MiB, %llu MiB of it free): "
+			   "ask for less with --memory",
 			   (unsigned long long)(size >> 20),
 			   (unsigned long long)host.totalram * host.mem_unit >> 20,
 			   (unsigned long long)host.freeram * host.mem_unit >> 20);

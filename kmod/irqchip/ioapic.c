@@ -20,8 +20,6 @@
 #define IOAPIC_VERSION		0x11
 #define IOAPIC_READ_ONLY	(IOAPIC_REMOTE_IRR | IOAPIC_DELIVERY_STATUS)
 #define IOAPIC_DEFINED		(GENMASK_ULL(63, 56) | GENMASK_ULL(16, 0))
-/* Changes of these do not change which EOIs matter. */
-#define IOAPIC_NO_SCAN		(IOAPIC_MASKED | IOAPIC_READ_ONLY)
 
 /* A guest that ends a level interrupt this often while the line stays up has no driver for it: slow down. */
 #define EOI_STORM_LIMIT		10000
@@ -35,7 +33,7 @@ static u8 ioapic_vector(u64 entry)
 	return entry & 0xff;
 }
 
-/* > 0: taken by LAPICs; 0: still waits for its EOI, or the vector is pending there already; < 0: masked or nobody's. */
+/* > 0: taken by LAPICs; < 0: masked, or still waits for the EOI of the last one, or nobody's. */
 static int ioapic_deliver(struct lodge_ioapic *ioapic, u32 pin)
 {
 	u64 entry = ioapic->redirtbl[pin];
@@ -50,12 +48,12 @@ static int ioapic_deliver(struct lodge_ioapic *ioapic, u32 pin)
 	int ret;
 
 	lockdep_assert_held(&ioapic->lock);
-	if (entry & IOAPIC_MASKED)
+	if ((entry & IOAPIC_MASKED) || (message.level && (entry & IOAPIC_REMOTE_IRR)))
 		return -1;
-	if (message.level && (entry & IOAPIC_REMOTE_IRR))
-		return 0;
 	ret = lodge_irq_deliver(ioapic->vm, NULL, &message);
-	if (ret > 0 && message.level)
+	if (!message.level)
+		ioapic->irr_delivered |= BIT(pin);
+	else if (ret > 0)
 		WRITE_ONCE(ioapic->redirtbl[pin], entry | IOAPIC_REMOTE_IRR);
 	if (pin == RTC_PIN) {
 		ioapic->rtc_pending = max(ret, 0);
@@ -89,7 +87,12 @@ static int ioapic_raise(struct lodge_ioapic *ioapic, u32 pin)
 	if (pin == RTC_PIN && edge && ioapic_rtc_coalesced(ioapic))
 		return 0;
 	ioapic->irr |= BIT(pin);
-	return edge && up ? 0 : ioapic_deliver(ioapic, pin);
+	if (edge) {
+		ioapic->irr_delivered &= ~BIT(pin);
+		if (up)
+			return 0;
+	}
+	return ioapic_deliver(ioapic, pin);
 }
 
 int lodge_ioapic_set(struct lodge_ioapic *ioapic, u32 pin, u32 source, int level)
@@ -156,7 +159,8 @@ void lodge_ioapic_eoi(struct lodge_vcpu *vcpu, u8 vector, bool level)
 	struct lodge_ioapic *ioapic = vcpu->vm->irqchip->ioapic;
 	u32 pin;
 
-	if (!ioapic)
+	/* Most vectors are not the IOAPIC's: timers, IPIs, MSIs. */
+	if (!ioapic || !test_bit(vector, ioapic->vectors))
 		return;
 	for (pin = 0; pin < IOAPIC_PINS; pin++)
 		if (ioapic_vector(READ_ONCE(ioapic->redirtbl[pin])) == vector)
@@ -164,28 +168,19 @@ void lodge_ioapic_eoi(struct lodge_vcpu *vcpu, u8 vector, bool level)
 }
 
 /* Edge pins too: the RTC's and the listeners' acknowledges hang on their EOIs. */
-bool lodge_ioapic_handles(struct lodge_ioapic *ioapic, u8 vector)
+static void ioapic_note_vectors(struct lodge_ioapic *ioapic)
 {
-	u32 pin;
+	DECLARE_BITMAP(vectors, 256);
+	u32 pin, word;
 
+	bitmap_zero(vectors, 256);
 	for (pin = 0; pin < IOAPIC_PINS; pin++)
-		if (ioapic_vector(READ_ONCE(ioapic->redirtbl[pin])) == vector)
-			return true;
-	return false;
+		__set_bit(ioapic_vector(ioapic->redirtbl[pin]), vectors);
+	for (word = 0; word < BITS_TO_LONGS(256); word++)
+		WRITE_ONCE(ioapic->vectors[word], vectors[word]);
 }
 
-static void ioapic_request_scan(struct lodge_ioapic *ioapic)
-{
-	struct lodge_vcpu *vcpu;
-	unsigned long i;
-
-	lodge_for_each_vcpu(i, vcpu, ioapic->vm)
-		if (vcpu->lapic)
-			lodge_vcpu_request(vcpu, LODGE_REQ_EOI_SCAN);
-}
-
-/* Whether the write changed which EOIs matter. */
-static bool ioapic_write_entry(struct lodge_ioapic *ioapic, u32 pin, bool high, u32 val)
+static void ioapic_write_entry(struct lodge_ioapic *ioapic, u32 pin, bool high, u32 val)
 {
 	u64 old = ioapic->redirtbl[pin], entry;
 
@@ -198,22 +193,24 @@ static bool ioapic_write_entry(struct lodge_ioapic *ioapic, u32 pin, bool high, 
 	if (!(entry & IOAPIC_LEVEL))
 		entry &= ~IOAPIC_REMOTE_IRR;
 	WRITE_ONCE(ioapic->redirtbl[pin], entry);
+	if (ioapic_vector(entry) != ioapic_vector(old))
+		ioapic_note_vectors(ioapic);
 	if (pin == RTC_PIN)
 		ioapic->rtc_pending = 0;
 	ioapic_redeliver(ioapic, pin);
-	return (old ^ entry) & ~IOAPIC_NO_SCAN;
 }
 
-static bool ioapic_write_window(struct lodge_ioapic *ioapic, u32 val)
+static void ioapic_write_window(struct lodge_ioapic *ioapic, u32 val)
 {
 	u32 reg = ioapic->ioregsel, pin;
 
 	if (reg == IOAPIC_REG_ID)
 		ioapic->id = (val >> 24) & 0xf;
 	if (reg < IOAPIC_REG_REDIRECTION)
-		return false;
+		return;
 	pin = (reg - IOAPIC_REG_REDIRECTION) >> 1;
-	return pin < IOAPIC_PINS && ioapic_write_entry(ioapic, pin, reg & 1, val);
+	if (pin < IOAPIC_PINS)
+		ioapic_write_entry(ioapic, pin, reg & 1, val);
 }
 
 static u32 ioapic_read_window(const struct lodge_ioapic *ioapic)
@@ -261,7 +258,6 @@ static int ioapic_mmio_write(struct lodge_vcpu *vcpu, struct lodge_io_device *de
 			     const void *val)
 {
 	struct lodge_ioapic *ioapic = container_of(dev, struct lodge_ioapic, dev);
-	bool scan = false;
 	unsigned long flags;
 	u32 data = 0;
 
@@ -274,18 +270,22 @@ static int ioapic_mmio_write(struct lodge_vcpu *vcpu, struct lodge_io_device *de
 		ioapic->ioregsel = data & 0xff;
 		break;
 	case IOWIN:
-		scan = ioapic_write_window(ioapic, data);
+		ioapic_write_window(ioapic, data);
 		break;
 	}
 	raw_spin_unlock_irqrestore(&ioapic->lock, flags);
-	if (scan)
-		ioapic_request_scan(ioapic);
 	return 0;
 }
 
-/* The device lives in the chip, which the VM's end frees. */
+static void ioapic_put(struct lodge_ioapic *ioapic)
+{
+	if (refcount_dec_and_test(&ioapic->users))
+		kfree(ioapic);
+}
+
 static void ioapic_release(struct lodge_io_device *dev)
 {
+	ioapic_put(container_of(dev, struct lodge_ioapic, dev));
 }
 
 static const struct lodge_io_ops ioapic_ops = { ioapic_mmio_read, ioapic_mmio_write, ioapic_release };
@@ -300,7 +300,8 @@ void lodge_ioapic_get_state(struct lodge_ioapic *ioapic, struct kvm_ioapic_state
 	raw_spin_lock_irqsave(&ioapic->lock, flags);
 	state->ioregsel = ioapic->ioregsel;
 	state->id = ioapic->id;
-	state->irr = ioapic->irr;
+	/* What a LAPIC has taken is not raised again where the state is restored. */
+	state->irr = ioapic->irr & ~ioapic->irr_delivered;
 	for (pin = 0; pin < IOAPIC_PINS; pin++)
 		state->redirtbl[pin].bits = ioapic->redirtbl[pin];
 	raw_spin_unlock_irqrestore(&ioapic->lock, flags);
@@ -308,21 +309,22 @@ void lodge_ioapic_get_state(struct lodge_ioapic *ioapic, struct kvm_ioapic_state
 
 void lodge_ioapic_set_state(struct lodge_ioapic *ioapic, const struct kvm_ioapic_state *state)
 {
-	unsigned long flags;
+	unsigned long flags, raised = state->irr;
 	u32 pin;
 
 	raw_spin_lock_irqsave(&ioapic->lock, flags);
 	ioapic->ioregsel = state->ioregsel & 0xff;
 	ioapic->id = state->id & 0xf;
-	ioapic->irr = state->irr & GENMASK(IOAPIC_PINS - 1, 0);
+	ioapic->irr = 0;
+	ioapic->irr_delivered = 0;
 	ioapic->rtc_pending = 0;
 	memset(ioapic->eoi_count, 0, sizeof(ioapic->eoi_count));
 	for (pin = 0; pin < IOAPIC_PINS; pin++)
 		WRITE_ONCE(ioapic->redirtbl[pin], state->redirtbl[pin].bits);
-	for (pin = 0; pin < IOAPIC_PINS; pin++)
-		ioapic_redeliver(ioapic, pin);
+	ioapic_note_vectors(ioapic);
+	for_each_set_bit(pin, &raised, IOAPIC_PINS)
+		ioapic_raise(ioapic, pin);
 	raw_spin_unlock_irqrestore(&ioapic->lock, flags);
-	ioapic_request_scan(ioapic);
 }
 
 int lodge_ioapic_create(struct lodge_vm *vm)
@@ -333,27 +335,38 @@ int lodge_ioapic_create(struct lodge_vm *vm)
 
 	if (!ioapic)
 		return -ENOMEM;
+	refcount_set(&ioapic->users, 1);
 	raw_spin_lock_init(&ioapic->lock);
 	INIT_DELAYED_WORK(&ioapic->eoi_work, ioapic_eoi_work);
 	ioapic->vm = vm;
 	ioapic->dev.ops = &ioapic_ops;
 	for (pin = 0; pin < IOAPIC_PINS; pin++)
 		ioapic->redirtbl[pin] = IOAPIC_MASKED;
-	vm->irqchip->ioapic = ioapic;
+	ioapic_note_vectors(ioapic);
 	mutex_lock(&vm->slots_lock);
 	ret = lodge_io_bus_register(vm, LODGE_BUS_MMIO, IOAPIC_BASE, IOAPIC_SIZE, &ioapic->dev);
 	mutex_unlock(&vm->slots_lock);
-	return ret;
+	if (ret) {
+		ioapic_put(ioapic);
+		return ret;
+	}
+	refcount_inc(&ioapic->users);
+	vm->irqchip->ioapic = ioapic;
+	return 0;
+}
+
+void lodge_ioapic_unregister(struct lodge_vm *vm)
+{
+	lockdep_assert_held(&vm->slots_lock);
+	lodge_io_bus_unregister(vm, LODGE_BUS_MMIO, &vm->irqchip->ioapic->dev);
 }
 
 void lodge_ioapic_destroy(struct lodge_vm *vm)
 {
 	struct lodge_ioapic *ioapic = vm->irqchip->ioapic;
 
-	if (!ioapic)
-		return;
 	/* No vCPU is left that could schedule it again. */
 	cancel_delayed_work_sync(&ioapic->eoi_work);
-	kfree(ioapic);
+	ioapic_put(ioapic);
 	vm->irqchip->ioapic = NULL;
 }

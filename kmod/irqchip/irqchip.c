@@ -7,19 +7,28 @@
 
 #include <linux/slab.h>
 
-static int irqchip_alloc(struct lodge_vm *vm, enum lodge_irqchip_mode mode)
+static int irqchip_create_chips(struct lodge_vm *vm)
 {
-	int ret;
+	int ret = lodge_pic_create(vm);
 
-	vm->irqchip = kzalloc(sizeof(*vm->irqchip), GFP_KERNEL_ACCOUNT);
-	if (!vm->irqchip)
-		return -ENOMEM;
-	spin_lock_init(&vm->irqchip->ack_lock);
-	INIT_HLIST_HEAD(&vm->irqchip->acks);
-	if (mode == LODGE_IRQCHIP_SPLIT)
-		return 0;
-	ret = lodge_pic_create(vm);
-	return ret ?: lodge_ioapic_create(vm);
+	if (ret)
+		return ret;
+	ret = lodge_ioapic_create(vm);
+	if (ret)
+		return ret;
+	return lodge_routing_set_default(vm);
+}
+
+/* No vCPU exists that could be reading the buses. */
+static void irqchip_undo(struct lodge_vm *vm)
+{
+	mutex_lock(&vm->slots_lock);
+	if (vm->irqchip->ioapic)
+		lodge_ioapic_unregister(vm);
+	if (vm->irqchip->pic)
+		lodge_pic_unregister(vm);
+	mutex_unlock(&vm->slots_lock);
+	lodge_irqchip_destroy(vm);
 }
 
 static int irqchip_create(struct lodge_vm *vm, enum lodge_irqchip_mode mode)
@@ -31,14 +40,16 @@ static int irqchip_create(struct lodge_vm *vm, enum lodge_irqchip_mode mode)
 		return -EEXIST;
 	if (vm->nr_vcpus)
 		return -EINVAL;
-	/* A creation that ran out of memory leaves chips on the buses: they go with the VM. */
-	if (vm->irqchip)
+	vm->irqchip = kzalloc(sizeof(*vm->irqchip), GFP_KERNEL_ACCOUNT);
+	if (!vm->irqchip)
 		return -ENOMEM;
-	ret = irqchip_alloc(vm, mode);
-	if (!ret)
-		ret = mode == LODGE_IRQCHIP_SPLIT ? lodge_routing_set(vm, NULL, 0, 0) : lodge_routing_set_default(vm);
-	if (ret)
+	spin_lock_init(&vm->irqchip->ack_lock);
+	INIT_HLIST_HEAD(&vm->irqchip->acks);
+	ret = mode == LODGE_IRQCHIP_SPLIT ? lodge_routing_set(vm, NULL, 0, 0) : irqchip_create_chips(vm);
+	if (ret) {
+		irqchip_undo(vm);
 		return ret;
+	}
 	/* Pairs with the acquire in lodge_vm_has_lapics(): the chips are complete before they are used. */
 	smp_store_release(&vm->irqchip_mode, mode);
 	return 0;
@@ -51,16 +62,12 @@ int lodge_irqchip_create(struct lodge_vm *vm)
 
 int lodge_irqchip_create_split(struct lodge_vm *vm, u64 nr_pins)
 {
-	int ret;
-
 	if (nr_pins > LODGE_MAX_IRQ_ROUTES)
 		return -EINVAL;
-	if (vm->nr_vcpus)
+	if (vm->irqchip_mode != LODGE_IRQCHIP_NONE || vm->nr_vcpus)
 		return -EEXIST;
-	ret = irqchip_create(vm, LODGE_IRQCHIP_SPLIT);
-	if (!ret)
-		vm->nr_reserved_pins = nr_pins;
-	return ret;
+	vm->nr_reserved_pins = nr_pins;
+	return irqchip_create(vm, LODGE_IRQCHIP_SPLIT);
 }
 
 void lodge_irqchip_destroy(struct lodge_vm *vm)
@@ -74,6 +81,7 @@ void lodge_irqchip_destroy(struct lodge_vm *vm)
 	if (vm->irqchip->pic)
 		lodge_pic_destroy(vm);
 	lodge_routing_destroy(vm);
+	kvfree(rcu_dereference_protected(vm->irqchip->ids, true));
 	kfree(vm->irqchip);
 	vm->irqchip = NULL;
 }

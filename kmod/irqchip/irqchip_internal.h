@@ -124,6 +124,7 @@ struct lodge_irqchip {
 
 /* pic.c */
 int lodge_pic_create(struct lodge_vm *vm);
+void lodge_pic_unregister(struct lodge_vm *vm);	/* off the bus: a creation failed */
 void lodge_pic_destroy(struct lodge_vm *vm);
 int lodge_pic_set(struct lodge_pic *pic, u32 pin, u32 source, int level);
 int lodge_pic_read_vector(struct lodge_pic *pic);
@@ -132,6 +133,7 @@ void lodge_pic_set_state(struct lodge_pic *pic, u32 chip, const struct kvm_pic_s
 
 /* ioapic.c */
 int lodge_ioapic_create(struct lodge_vm *vm);
+void lodge_ioapic_unregister(struct lodge_vm *vm);	/* off the bus: a creation failed */
 void lodge_ioapic_destroy(struct lodge_vm *vm);
 int lodge_ioapic_set(struct lodge_ioapic *ioapic, u32 pin, u32 source, int level);
 void lodge_ioapic_eoi(struct lodge_vcpu *vcpu, u8 vector, bool level);

@@ -428,14 +428,18 @@ static int pic_register(struct lodge_pic *pic)
 	refcount_inc(&pic->users);
 	ret = lodge_io_bus_register(vm, LODGE_BUS_PIO, 0xa0, 2, &pic->dev);
 	if (ret)
-		return ret;
+		goto unregister;
 	ret = lodge_io_bus_register(vm, LODGE_BUS_PIO, 0x4d0, 2, &pic->elcr_dev);
-	if (!ret)
-		refcount_inc(&pic->users);
+	if (ret)
+		goto unregister;
+	refcount_inc(&pic->users);
+	return 0;
+
+unregister:
+	lodge_io_bus_unregister(vm, LODGE_BUS_PIO, &pic->dev);
 	return ret;
 }
 
-/* What it has put on the bus when it fails, irqchip.c takes off again. */
 int lodge_pic_create(struct lodge_vm *vm)
 {
 	struct lodge_pic *pic = kzalloc(sizeof(*pic), GFP_KERNEL_ACCOUNT);
@@ -443,7 +447,6 @@ int lodge_pic_create(struct lodge_vm *vm)
 
 	if (!pic)
 		return -ENOMEM;
-	vm->irqchip->pic = pic;
 	refcount_set(&pic->users, 1);
 	raw_spin_lock_init(&pic->lock);
 	pic->vm = vm;
@@ -456,14 +459,25 @@ int lodge_pic_create(struct lodge_vm *vm)
 	mutex_lock(&vm->slots_lock);
 	ret = pic_register(pic);
 	mutex_unlock(&vm->slots_lock);
+	if (ret)
+		pic_put(pic);
+	else
+		vm->irqchip->pic = pic;
 	return ret;
 }
 
-/* The devices on the bus keep it until they are released. */
+void lodge_pic_unregister(struct lodge_vm *vm)
+{
+	struct lodge_pic *pic = vm->irqchip->pic;
+
+	lockdep_assert_held(&vm->slots_lock);
+	lodge_io_bus_unregister(vm, LODGE_BUS_PIO, &pic->dev);
+	lodge_io_bus_unregister(vm, LODGE_BUS_PIO, &pic->elcr_dev);
+}
+
+/* The devices keep the chip until the bus has released them. */
 void lodge_pic_destroy(struct lodge_vm *vm)
 {
-	if (!vm->irqchip->pic)
-		return;
 	pic_put(vm->irqchip->pic);
 	vm->irqchip->pic = NULL;
 }

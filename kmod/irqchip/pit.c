@@ -69,6 +69,7 @@ static void pit_pulse(struct lodge_pit *pit)
 
 	status = lodge_irq_set(pit->vm, PIT_IRQ_SOURCE, PIT_GSI, 1);
 	lodge_irq_set(pit->vm, PIT_IRQ_SOURCE, PIT_GSI, 0);
+	lodge_lapic_lint0_watchdog(pit->vm);
 	if (status >= 0)
 		return;
 	raw_spin_lock_irqsave(&pit->lock, flags);
@@ -480,7 +481,7 @@ static struct lodge_pit *pit_alloc(struct lodge_vm *vm)
 	return pit;
 }
 
-/* No tick any more; the ports may still be written. */
+/* No tick any more, though the ports may still be written. Acknowledges may still come. */
 static void pit_stop(struct lodge_pit *pit)
 {
 	unsigned long flags;
@@ -490,7 +491,6 @@ static void pit_stop(struct lodge_pit *pit)
 	pit->armed = false;
 	raw_spin_unlock_irqrestore(&pit->lock, flags);
 	hrtimer_cancel(&pit->timer);
-	lodge_irq_ack_unregister(pit->vm, &pit->ack);
 }
 
 static int pit_register(struct lodge_pit *pit, bool speaker)
@@ -531,6 +531,7 @@ int lodge_pit_create(struct lodge_vm *vm, const struct kvm_pit_config *config)
 	ret = pit_register(pit, config->flags & KVM_PIT_SPEAKER_DUMMY);
 	if (ret) {
 		pit_stop(pit);
+		lodge_irq_ack_unregister(vm, &pit->ack);
 		pit_put(pit);
 		return ret;
 	}
@@ -538,12 +539,11 @@ int lodge_pit_create(struct lodge_vm *vm, const struct kvm_pit_config *config)
 	return 0;
 }
 
+/* The list that it is on ends with it: no vCPU and no irqfd is left that could acknowledge. */
 void lodge_pit_destroy(struct lodge_vm *vm)
 {
-	struct lodge_pit *pit = vm->irqchip ? vm->irqchip->pit : NULL;
+	struct lodge_pit *pit = vm->irqchip->pit;
 
-	if (!pit)
-		return;
 	vm->irqchip->pit = NULL;
 	pit_stop(pit);
 	pit_put(pit);

@@ -9,8 +9,6 @@
 #include <linux/slab.h>
 #include <asm/apicdef.h>
 
-#include "../eventfd.h"
-
 static void routing_free_rcu(struct rcu_head *rcu)
 {
 	struct lodge_irq_routing *routing = container_of(rcu, struct lodge_irq_routing, rcu);
@@ -152,7 +150,6 @@ int lodge_routing_set(struct lodge_vm *vm, const struct kvm_irq_routing_entry *e
 		return PTR_ERR(routing);
 	old = rcu_dereference_protected(vm->irqchip->routing, lockdep_is_held(&vm->lock));
 	rcu_assign_pointer(vm->irqchip->routing, routing);
-	lodge_irqfds_routing_changed(vm);
 	if (old)
 		call_rcu(&old->rcu, routing_free_rcu);
 	if (vm->irqchip_mode == LODGE_IRQCHIP_SPLIT)
