@@ -38,22 +38,22 @@ static void exit_skip_to(struct lodge_vcpu *vcpu, u64 next_rip)
 
 /*
  * Where the CPU gives no next RIP the instruction's length comes from its bytes, which may have to be
- * fetched from memory that is not there: outside the section. LODGE_EXIT_RESUME: the bytes are no longer
- * what exited, or fetching them faulted in the guest; let it run on.
+ * fetched from memory that is not there: outside the section. When it is not to be had *@ret says how to go on:
+ * LODGE_EXIT_RESUME if the bytes are no longer what exited, or fetching them faulted in the guest.
  */
-static int exit_find_length(struct lodge_vcpu *vcpu)
+static bool exit_find_length(struct lodge_vcpu *vcpu, int *ret)
 {
 	enum lodge_emulate_result result;
 
-	if (vcpu->next_rip)
-		return 0;
+	if (likely(vcpu->next_rip))
+		return true;
 	result = lodge_vcpu_decode(vcpu);
-	if (result == EMULATE_UNHANDLED)
-		return lodge_vcpu_emulate_failed(vcpu) ? : -EIO;
-	if (result != EMULATE_DONE)
-		return LODGE_EXIT_RESUME;
-	vcpu->next_rip = lodge_next_rip(vcpu, vcpu->emulate.insn.length);
-	return 0;
+	if (result == EMULATE_DONE) {
+		vcpu->next_rip = lodge_next_rip(vcpu, vcpu->emulate.insn.length);
+		return true;
+	}
+	*ret = result == EMULATE_UNHANDLED ? lodge_vcpu_emulate_failed(vcpu) : LODGE_EXIT_RESUME;
+	return false;
 }
 
 /* Run @handler at once when the length is known, else after the section with the length found. */
@@ -69,9 +69,9 @@ int lodge_exit_host_event(struct lodge_vcpu *vcpu)
 
 static int cpuid_execute(struct lodge_vcpu *vcpu)
 {
-	int ret = exit_find_length(vcpu);
+	int ret;
 
-	if (unlikely(ret))
+	if (!exit_find_length(vcpu, &ret))
 		return ret;
 	lodge_cpuid_answer(vcpu);
 	exit_skip_to(vcpu, vcpu->next_rip);
@@ -86,9 +86,9 @@ int lodge_exit_cpuid(struct lodge_vcpu *vcpu)
 static int rdmsr_execute(struct lodge_vcpu *vcpu)
 {
 	u64 value;
-	int ret = exit_find_length(vcpu);
+	int ret;
 
-	if (unlikely(ret))
+	if (!exit_find_length(vcpu, &ret))
 		return ret;
 	if (lodge_msr_get(vcpu, vcpu->gprs[LODGE_RCX], &value, false)) {
 		lodge_queue_exception(vcpu, X86_TRAP_GP, true, 0);
@@ -121,9 +121,9 @@ static int wrmsr_finish(struct lodge_vcpu *vcpu, int ret)
 
 static int wrmsr_execute_sleeping(struct lodge_vcpu *vcpu)
 {
-	int ret = exit_find_length(vcpu);
+	int ret;
 
-	if (ret)
+	if (!exit_find_length(vcpu, &ret))
 		return ret;
 	return wrmsr_finish(vcpu, lodge_msr_set_sleeping(vcpu, vcpu->gprs[LODGE_RCX], edx_eax(vcpu)));
 }
@@ -227,6 +227,8 @@ static int fault_resolve(struct lodge_vcpu *vcpu)
 		return LODGE_EXIT_RESUME;
 	if (ret == LODGE_FAULT_MMIO)
 		return lodge_vcpu_emulate(vcpu);
+	if (ret == -EINTR)
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
 	return ret;
 }
 
@@ -246,9 +248,9 @@ int lodge_exit_fault(struct lodge_vcpu *vcpu, gpa_t gpa, u32 access)
 
 static int hypercall_execute(struct lodge_vcpu *vcpu)
 {
-	int ret = exit_find_length(vcpu);
+	int ret;
 
-	if (unlikely(ret))
+	if (!exit_find_length(vcpu, &ret))
 		return ret;
 	exit_skip_to(vcpu, vcpu->next_rip);
 	lodge_hypercall(vcpu);
@@ -262,9 +264,9 @@ int lodge_exit_hypercall(struct lodge_vcpu *vcpu)
 
 static int hlt_execute(struct lodge_vcpu *vcpu)
 {
-	int ret = exit_find_length(vcpu);
+	int ret;
 
-	if (unlikely(ret))
+	if (!exit_find_length(vcpu, &ret))
 		return ret;
 	exit_skip_to(vcpu, vcpu->next_rip);
 	if (lodge_vm_has_lapics(vcpu->vm)) {
@@ -283,6 +285,11 @@ int lodge_exit_hlt(struct lodge_vcpu *vcpu)
 /* A vCPU that spins gives its CPU to whoever holds what it waits for. */
 static int pause_execute(struct lodge_vcpu *vcpu)
 {
+	int ret;
+
+	if (!exit_find_length(vcpu, &ret))
+		return ret;
+	exit_skip_to(vcpu, vcpu->next_rip);
 	yield();
 	return LODGE_EXIT_RESUME;
 }
@@ -294,9 +301,9 @@ int lodge_exit_pause(struct lodge_vcpu *vcpu)
 
 static int nop_execute(struct lodge_vcpu *vcpu)
 {
-	int ret = exit_find_length(vcpu);
+	int ret;
 
-	if (unlikely(ret))
+	if (!exit_find_length(vcpu, &ret))
 		return ret;
 	exit_skip_to(vcpu, vcpu->next_rip);
 	return LODGE_EXIT_RESUME;
@@ -309,9 +316,9 @@ int lodge_exit_nop(struct lodge_vcpu *vcpu)
 
 static int xsetbv_execute(struct lodge_vcpu *vcpu)
 {
-	int ret = exit_find_length(vcpu);
+	int ret;
 
-	if (unlikely(ret))
+	if (!exit_find_length(vcpu, &ret))
 		return ret;
 	if (lodge_op(get_cpl)(vcpu) || (u32)vcpu->gprs[LODGE_RCX] || lodge_fpu_set_xcr0(vcpu, edx_eax(vcpu)))
 		lodge_queue_exception(vcpu, X86_TRAP_GP, true, 0);

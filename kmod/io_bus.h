@@ -8,6 +8,8 @@
 #ifndef LODGE_IO_BUS_H
 #define LODGE_IO_BUS_H
 
+#include <linux/workqueue.h>
+
 #include "lodge.h"
 
 struct lodge_io_device;

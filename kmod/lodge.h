@@ -101,7 +101,7 @@ struct lodge_vm {
 	u32 state;				/* (a) enum lodge_vm_state, for netlink */
 	const char *reason;			/* (a) of the last crash, a constant string */
 	atomic_t nr_halted;			/* vCPUs halted with interrupts off */
-	u64 tlb_generation;			/* (a) bumped when nested translations were removed */
+	atomic64_t tlb_generation;		/* bumped when nested translations were removed */
 	u64 tss_addr, identity_map_addr;	/* (m) accepted and unused: nested paging needs neither */
 	bool user_dirty_protect;		/* (m) KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 */
 	struct page *coalesced_ring;		/* (a) made on its first mapping or registration */
@@ -179,7 +179,11 @@ struct lodge_vcpu {
 	bool tpr_blocks;			/* (v) an interrupt waits behind the TPR */
 	int (*deferred)(struct lodge_vcpu *vcpu);	/* (v) handler that needed to sleep */
 	struct lodge_exit_io io;		/* (v) the port exit being handled */
-	struct { gpa_t gpa; gva_t gva; u32 access; bool gva_valid; bool present; } fault;	/* (v) the nested fault being handled */
+	struct {
+		gpa_t gpa;
+		u32 access;
+		bool gva_valid;		/* the GPA is the operand's own, not that of a table of the guest's */
+	} fault;				/* (v) the nested fault being handled */
 	u64 tlb_generation;			/* (v) the vm->tlb_generation that the TLB holds */
 	u64 next_rip;				/* (v) behind the instruction that exited, 0 when not known */
 
@@ -338,7 +342,7 @@ void lodge_vcpu_emulate_done(struct lodge_vcpu *vcpu);
  */
 int lodge_vcpu_emulate_result(struct lodge_vcpu *vcpu, enum lodge_emulate_result result);
 
-/* RIP behind an instruction of @length bytes at vcpu->rip: cut to 32 bits outside 64-bit code, 16 in 16-bit real. */
+/* RIP behind an instruction of @length bytes at vcpu->rip: cut to 32 bits outside 64-bit code. */
 u64 lodge_next_rip(struct lodge_vcpu *vcpu, unsigned int length);
 
 /* Fill vcpu->run with KVM_EXIT_INTERNAL_ERROR/KVM_INTERNAL_ERROR_EMULATION and the instruction's bytes. */

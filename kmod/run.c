@@ -60,7 +60,7 @@ static void guest_time_leave(void)
 /* Nested translations were removed since this vCPU last flushed, or it asked for a flush itself. */
 static void section_flush_tlb(struct lodge_vcpu *vcpu)
 {
-	u64 generation = READ_ONCE(vcpu->vm->tlb_generation);
+	u64 generation = atomic64_read(&vcpu->vm->tlb_generation);
 
 	if (lodge_vcpu_take_request(vcpu, LODGE_REQ_TLB_FLUSH) || generation != vcpu->tlb_generation) {
 		vcpu->tlb_generation = generation;

@@ -62,8 +62,8 @@ void lodge_flush_remote(struct lodge_vm *vm)
 	unsigned long i;
 	bool all;
 
-	WRITE_ONCE(vm->tlb_generation, vm->tlb_generation + 1);
-	smp_mb();	/* pairs with smp_store_mb() in section_may_start() */
+	atomic64_inc(&vm->tlb_generation);
+	smp_mb__after_atomic();	/* pairs with smp_store_mb() in section_may_start() */
 	if (!READ_ONCE(vm->nr_vcpus))
 		return;
 	all = !zalloc_cpumask_var(&mask, GFP_NOWAIT | __GFP_NOWARN);

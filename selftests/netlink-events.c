@@ -191,6 +191,7 @@ static void nmi_ends_the_halt(void)
 	struct nl *nl = listen_open();
 	struct vm *vm = vm_with_irqchip();
 	struct runner runner = { .vcpu = vcpu_add(vm, 0) };
+	struct kvm_msi nmi = { .address_lo = 0xfee00000, .data = 4 << 8 };
 	pthread_t thread;
 
 	NL_EXPECT(nl, LODGE_STATE_CREATED);
@@ -201,7 +202,8 @@ static void nmi_ends_the_halt(void)
 	thread = thread_start(run_once, &runner);
 	NL_EXPECT(nl, LODGE_STATE_RUNNING);
 	NL_EXPECT(nl, LODGE_STATE_HALTED);
-	CHECK_OK(xioctl(runner.vcpu->fd, KVM_NMI, 0));
+	/* As a message: KVM_NMI would wait for the thread in KVM_RUN. */
+	CHECK_EQ(xioctl(vm->fd, KVM_SIGNAL_MSI, &nmi), 1);
 	NL_EXPECT(nl, LODGE_STATE_RUNNING);
 	thread_join(thread);
 	CHECK_EQ(runner.ret, 0);

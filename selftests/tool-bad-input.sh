@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# lab: cpus=1 seconds=180 memory=2G flags=both
+# lab: cpus=1 seconds=300 memory=2G flags=both
 #
 # What the tool refuses: each case breaks one thing and expects the exit status
 # of its kind and one sentence that names the thing.

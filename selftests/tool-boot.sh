@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# lab: cpus=2 seconds=400 memory=4G flags=both,slow
+# lab: cpus=2 seconds=600 memory=4G flags=both,slow
 #
 # Linux as a guest of `lodge run`, the lab's own kernel: disk, entropy, both
 # kinds of PCI interrupts, power-off, reboot, panic, memory above 4 GiB's hole.

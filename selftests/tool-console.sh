@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# lab: cpus=1 seconds=120 memory=2G flags=both
+# lab: cpus=1 seconds=200 memory=2G flags=both
 #
 # The serial console's host ends: pipe, file, pseudo-terminal. The guest echoes
 # what it reads and powers off after a q.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# lab: cpus=1 seconds=180 memory=2G flags=both
+# lab: cpus=1 seconds=300 memory=2G flags=both
 #
 # How a guest can end, each way with a kernel of a few bytes: exit status by
 # kind, a reason and one register dump for what went wrong.

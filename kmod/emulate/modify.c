@@ -120,7 +120,8 @@ static enum lodge_emulate_result alu_bit_test(struct lodge_emulate *em)
 	if (ret)
 		return ret;
 	if (insn->dst.kind == LODGE_OPERAND_MEMORY && insn->src.kind == LODGE_OPERAND_GPR) {
-		s64 element = (s64)size_sign_extend(offset, insn->size) >> (insn->size == 8 ? 6 : insn->size == 4 ? 5 : 4);
+		unsigned int shift = insn->size == 8 ? 6 : insn->size == 4 ? 5 : 4;
+		s64 element = (s64)size_sign_extend(offset, insn->size) >> shift;
 
 		insn->ea = (ea + (u64)element * insn->size) & size_mask(insn->address_size);
 	}

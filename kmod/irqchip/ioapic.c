@@ -7,6 +7,7 @@
 #include "irqchip_internal.h"
 
 #include <linux/jiffies.h>
+#include <linux/log2.h>
 #include <linux/slab.h>
 
 #define IOREGSEL		0x00

@@ -11,6 +11,8 @@
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include <asm/cpufeature.h>
+#include <asm/msr-index.h>
 
 #include "../backend.h"
 #include "../cpuid.h"

@@ -111,19 +111,29 @@ static void pic_tell_acks(struct lodge_pic *pic, const u8 acked[2])
 			lodge_irq_acked(pic->vm, pin >> 3, pin & 7);
 }
 
+/*
+ * The end of every change. Listeners to acknowledges, who may lower a line, come before the priorities are looked
+ * at again: else the slave would ask the master for a level that is on its way down.
+ */
 static void pic_unlock(struct lodge_pic *pic, unsigned long flags)
 	__releases(&pic->lock)
 {
-	u8 acked[2] = { pic->acked[0], pic->acked[1] };
-	bool rose = pic->rose;
+	bool rose;
 
-	pic->acked[0] = pic->acked[1] = 0;
+	while (unlikely(pic->acked[0] | pic->acked[1])) {
+		u8 acked[2] = { pic->acked[0], pic->acked[1] };
+
+		pic->acked[0] = pic->acked[1] = 0;
+		raw_spin_unlock_irqrestore(&pic->lock, flags);
+		pic_tell_acks(pic, acked);
+		raw_spin_lock_irqsave(&pic->lock, flags);
+	}
+	pic_update(pic);
+	rose = pic->rose;
 	pic->rose = false;
 	raw_spin_unlock_irqrestore(&pic->lock, flags);
 	if (rose)
 		pic_wake(pic);
-	if (unlikely(acked[0] | acked[1]))
-		pic_tell_acks(pic, acked);
 }
 
 static void pic_clear_isr(struct lodge_pic *pic, struct lodge_pic_chip *chip, int pin)
@@ -164,7 +174,6 @@ int lodge_pic_set(struct lodge_pic *pic, u32 pin, u32 source, int level)
 		ret = -1;
 	else if (seen && pending)
 		ret = 0;
-	pic_update(pic);
 	pic_unlock(pic, flags);
 	return ret;
 }
@@ -190,7 +199,6 @@ int lodge_pic_read_vector(struct lodge_pic *pic)
 		/* The slave's request went between its edge and now: its spurious interrupt. */
 		vector = slave->irq_base + (slave_pin >= 0 ? slave_pin : 7);
 	}
-	pic_update(pic);
 	pic_unlock(pic, flags);
 	return vector < 0 ? vector : vector & 0xff;
 }
@@ -314,7 +322,6 @@ static int pic_port_read(struct lodge_vcpu *vcpu, struct lodge_io_device *dev, u
 		return 0;
 	raw_spin_lock_irqsave(&pic->lock, flags);
 	*(u8 *)val = pic_chip_read(pic, &pic->chips[addr >> 7], addr & 1);
-	pic_update(pic);
 	pic_unlock(pic, flags);
 	return 0;
 }
@@ -329,7 +336,6 @@ static int pic_port_write(struct lodge_vcpu *vcpu, struct lodge_io_device *dev, 
 		return 0;
 	raw_spin_lock_irqsave(&pic->lock, flags);
 	pic_chip_write(pic, &pic->chips[addr >> 7], addr & 1, *(const u8 *)val);
-	pic_update(pic);
 	pic_unlock(pic, flags);
 	return 0;
 }
@@ -355,7 +361,6 @@ static int elcr_port_write(struct lodge_vcpu *vcpu, struct lodge_io_device *dev,
 		return 0;
 	raw_spin_lock_irqsave(&pic->lock, flags);
 	chip->elcr = *(const u8 *)val & chip->elcr_mask;
-	pic_update(pic);
 	pic_unlock(pic, flags);
 	return 0;
 }
@@ -412,7 +417,6 @@ void lodge_pic_set_state(struct lodge_pic *pic, u32 index, const struct kvm_pic_
 		.special_fully_nested_mode = state->special_fully_nested_mode, .init4 = state->init4,
 		.elcr = state->elcr, .elcr_mask = state->elcr_mask,
 	};
-	pic_update(pic);
 	pic_unlock(pic, flags);
 }
 

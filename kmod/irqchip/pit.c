@@ -7,6 +7,7 @@
 #include "irqchip_internal.h"
 
 #include <linux/ktime.h>
+#include <linux/limits.h>
 #include <linux/math64.h>
 #include <linux/slab.h>
 #include <linux/timex.h>

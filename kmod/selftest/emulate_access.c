@@ -278,7 +278,8 @@ static unsigned int test_ins(void)
 	CODE(&machine, 0xf3, 0x6c);
 	EXPECT(failed, emulate_machine_step(&machine) == EMULATE_IO && port_is(false, 1, 3));
 	machine.gprs[LODGE_RCX] = 8192;
-	EXPECT(failed, machine_answer_rep() == EMULATE_IO && port_is(false, 1, 4093) && machine.gprs[LODGE_RCX] == 8189);
+	EXPECT(failed, machine_answer_rep() == EMULATE_IO && port_is(false, 1, 4093) &&
+	       machine.gprs[LODGE_RCX] == 8189);
 	EXPECT(failed, machine_answer_rep() == EMULATE_IO && port_is(false, 1, 4096));
 	EXPECT(failed, machine_answer_rep() == EMULATE_DONE && machine.gprs[LODGE_RDI] == RAM(0x1000 + 8192));
 

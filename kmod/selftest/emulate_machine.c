@@ -95,11 +95,12 @@ static enum lodge_emulate_result machine_exchange(struct lodge_emulate *em, gpa_
 static enum lodge_emulate_result machine_fetch(struct lodge_emulate *em, gva_t linear, u8 *buf, unsigned int len)
 {
 	struct emulate_machine *machine = to_machine(em);
+	u32 access = LODGE_ACCESS_EXEC | (em->cpl == 3 ? LODGE_ACCESS_USER : 0);
 	u64 offset = linear - machine->code_base;
 
 	machine->nr_fetch++;
 	if (offset >= MACHINE_CODE || (offset >= 4096 && machine->code_second_absent))
-		return machine_page_fault(em, linear, LODGE_ACCESS_EXEC | (em->cpl == 3 ? LODGE_ACCESS_USER : 0), false);
+		return machine_page_fault(em, linear, access, false);
 	if (WARN_ON_ONCE((linear & 4095) + len > 4096 || !len))
 		return EMULATE_UNHANDLED;
 	memcpy(buf, machine->code + offset, len);

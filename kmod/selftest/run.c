@@ -9,7 +9,9 @@
 #include "selftest.h"
 
 static int (*const selftests[])(void) = {
-	lodge_selftest_emulate,
+#define UNIT(name) lodge_selftest_##name,
+	LODGE_SELFTEST_UNITS(UNIT)
+#undef UNIT
 };
 
 int lodge_selftest_run(void)

@@ -32,6 +32,8 @@ static int svm_exit_npf(struct svm_vcpu *svm)
 	u32 access = info & SVM_NPF_FETCH ? LODGE_ACCESS_EXEC :
 		     info & SVM_NPF_WRITE ? LODGE_ACCESS_WRITE : LODGE_ACCESS_READ;
 
+	/* The access had passed the guest's own tables: its GPA is the operand's. */
+	svm->vcpu.fault.gva_valid = info & SVM_NPF_FINAL;
 	return lodge_exit_fault(&svm->vcpu, svm->vmcb->control.exit_info_2, access);
 }
 

@@ -237,5 +237,6 @@ enum svm_exit {
 #define SVM_NPF_WRITE		BIT_ULL(1)
 #define SVM_NPF_RESERVED	BIT_ULL(3)
 #define SVM_NPF_FETCH		BIT_ULL(4)
+#define SVM_NPF_FINAL		BIT_ULL(32)	/* on the final GPA, not on a table of the guest's */
 
 #endif
