@@ -85,12 +85,15 @@ void lodge_flush_remote(struct lodge_vm *vm)
 
 struct lodge_vcpu *lodge_vcpu_by_id(struct lodge_vm *vm, u32 id)
 {
-	struct lodge_vcpu *vcpu = xa_load(&vm->vcpus, id);
+	struct lodge_vcpu *vcpu;
 	unsigned long i;
 
-	/* User space mostly numbers them in order. */
-	if (vcpu && vcpu->id == id)
-		return vcpu;
+	/* User space mostly numbers them in order. One past the count may still be taken back. */
+	if (id < READ_ONCE(vm->nr_vcpus)) {
+		vcpu = xa_load(&vm->vcpus, id);
+		if (vcpu && vcpu->id == id)
+			return vcpu;
+	}
 	lodge_for_each_vcpu(i, vcpu, vm)
 		if (vcpu->id == id)
 			return vcpu;

@@ -47,11 +47,12 @@ static void vm_free(struct lodge_vm *vm)
 	unsigned long i;
 
 	lodge_irqfds_release(vm);
+	/* The chips' timers look for vCPUs: they stop first. */
+	lodge_irqchip_destroy(vm);
 	xa_for_each(&vm->vcpus, i, vcpu)
 		lodge_vcpu_free(vcpu);
 	xa_destroy(&vm->vcpus);
 	lodge_io_bus_destroy(vm);
-	lodge_irqchip_destroy(vm);
 	lodge_irqfds_destroy(vm);
 	lodge_clock_destroy(vm);
 	lodge_mmu_destroy(vm);

@@ -12,27 +12,17 @@
 #include <sys/swap.h>
 #include <unistd.h>
 
+#include "host.h"
 #include "modes.h"
 
 #define GPA	0x40000000ul
 #define PAGES	1024ul
 #define SWAP	"/dev/zram0"
 
-static void text_write(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		ktap_skip("cannot write %s: %s", path, strerror(errno));
-	close(fd);
-}
-
 static void swap_make(void)
 {
-	if (geteuid())
-		ktap_skip("needs root");
-	if (system("modprobe zram num_devices=1 2>/dev/null"))
-		ktap_skip("no zram module");
+	require_root();
+	module_load("zram");
 	text_write("/sys/block/zram0/reset", "1");
 	text_write("/sys/block/zram0/disksize", "64M");
 	if (system("mkswap " SWAP " >/dev/null 2>&1"))

@@ -523,8 +523,6 @@ int lodge_pit_create(struct lodge_vm *vm, const struct kvm_pit_config *config)
 		return -EEXIST;
 	if (vm->irqchip_mode != LODGE_IRQCHIP_KERNEL)
 		return -ENOENT;
-	if (config->flags & ~KVM_PIT_SPEAKER_DUMMY)
-		return -EINVAL;
 	pit = pit_alloc(vm);
 	if (!pit)
 		return -ENOMEM;

@@ -12,7 +12,12 @@
 #define LODGE_SELFTEST_UNITS(UNIT)	\
 	UNIT(emulate)	\
 	UNIT(emulate_access)	\
-	UNIT(walk)
+	UNIT(walk)	\
+	UNIT(pic)	\
+	UNIT(pit)	\
+	UNIT(ioapic)	\
+	UNIT(lapic)	\
+	UNIT(routing)
 
 #define UNIT(name)	int lodge_selftest_##name(void);
 LODGE_SELFTEST_UNITS(UNIT)

@@ -8,6 +8,7 @@
 #include <linux/kvm.h>
 #include <asm/cpufeature.h>
 #include <asm/msr-index.h>
+#include <asm/processor-flags.h>
 
 #include "../backend.h"
 #include "../cpuid.h"
@@ -95,20 +96,35 @@ static bool svm_msr_valid(struct lodge_vcpu *vcpu, u32 msr, u64 value)
 	case MSR_KERNEL_GS_BASE:
 	case MSR_FS_BASE:
 	case MSR_GS_BASE:
-	case MSR_IA32_SYSENTER_ESP:
-	case MSR_IA32_SYSENTER_EIP:
 		return lodge_address_canonical(vcpu, value);
 	case MSR_SYSCALL_MASK:
-	case MSR_TSC_AUX:
 		return !(value >> 32);
 	case MSR_IA32_SPEC_CTRL:
 		return !(value & ~(SPEC_CTRL_IBRS | SPEC_CTRL_STIBP | SPEC_CTRL_SSBD));
 	case MSR_AMD64_VIRT_SPEC_CTRL:
 		return !(value & ~SPEC_CTRL_SSBD);
-	case MSR_IA32_DEBUGCTLMSR:
-		return !value;	/* no LBR and no branch single-step */
 	default:
 		return true;
+	}
+}
+
+/* AMD CPUs drop what does not fit these registers; none has the branch records that DEBUGCTL would start. */
+static u64 svm_msr_cut(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host)
+{
+	unsigned int shift = vcpu->cr4 & X86_CR4_LA57 ? 7 : 16;
+
+	switch (msr) {
+	case MSR_IA32_SYSENTER_ESP:
+	case MSR_IA32_SYSENTER_EIP:
+		return (s64)(value << shift) >> shift;
+	case MSR_TSC_AUX:
+		return (u32)value;
+	case MSR_SYSCALL_MASK:
+		return host ? (u32)value : value;
+	case MSR_IA32_DEBUGCTLMSR:
+		return 0;
+	default:
+		return value;
 	}
 }
 
@@ -128,8 +144,7 @@ int svm_set_msr(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host)
 
 	if (!slot || (!host && !svm_msr_guest_has(vcpu, msr)))
 		return -EINVAL;
-	if (msr == MSR_SYSCALL_MASK && host)
-		value = (u32)value;
+	value = svm_msr_cut(vcpu, msr, value, host);
 	if (!svm_msr_valid(vcpu, msr, value))
 		return -EINVAL;
 	*slot = value;

@@ -85,6 +85,9 @@ lab_kernel_release()
 		"$name")
 			printf '%s\n' "$release"
 			return ;;
+		*-lodge-*)
+			# Built for the lab: meant only when named in full.
+			;;
 		"$name".*|"$name"-*)
 			newest=$release
 			[ ! -e "$LAB_TOP/build/$release/lodge.ko" ] || built=$release ;;
@@ -163,11 +166,11 @@ lab_initrd()
 
 	while read -r f; do
 		files+=("$f")
-	done < <(for mod in virtio_pci 9p 9pnet_virtio virtio_console overlay; do
+	done < <(for mod in ${MACHINE_MODULES:-virtio_pci 9p 9pnet_virtio virtio_console} overlay; do
 		modprobe -d "$root/" -S "$release" --show-depends $mod 2>/dev/null
 	done | sed -n 's/^insmod \([^ ]*\).*/\1/p' | awk '!seen[$0]++')
 	key=$({ cat "$LAB_DIR/init" "$LAB_DIR/common.sh"
-		stat -Lc '%n %s %Y' /bin/busybox "${files[@]}"; } |
+		stat -Lc '%n %s %Y' /bin/busybox "${files[@]}" $MACHINE_INIT; } |
 		sha256sum | cut -c1-16)
 	out=$LAB_CACHE/initrd/$release-$key
 	if [ ! -s "$out" ]; then
@@ -176,6 +179,11 @@ lab_initrd()
 		mkdir -p "$tmp"/root/{bin,dev,proc,sys,modules,host,rw,top}
 		cp /bin/busybox "$tmp/root/bin/"
 		cp "$LAB_DIR/init" "$tmp/root/init"
+		# A machine's own part of init, and a program that it needs.
+		# shellcheck disable=SC2086
+		set -- $MACHINE_INIT
+		[ -z "$1" ] || cp "$1" "$tmp/root/machine"
+		[ -z "$2" ] || cp "$2" "$tmp/root/bin/bochs-channel"
 		for f in "${files[@]}"; do
 			n=$((n + 1))
 			mod=$(printf '%s/root/modules/%02d-%s' "$tmp" $n "${f##*/}")

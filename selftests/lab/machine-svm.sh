@@ -25,7 +25,12 @@ machine_start()
 	local vmlinux initrd append
 	local -a args
 
-	vmlinux=$(lab_vmlinux "$LAB_IMAGE") || lab_die "$LAB_IMAGE: not a kernel that can be unpacked"
+	# Five-level paging is switched on by the code that unpacks the kernel.
+	if [[ ,$LAB_CPU, == *,+la57,* ]]; then
+		vmlinux=$LAB_IMAGE
+	else
+		vmlinux=$(lab_vmlinux "$LAB_IMAGE") || lab_die "$LAB_IMAGE: not a kernel that can be unpacked"
+	fi
 	initrd=$(lab_initrd "$LAB_RELEASE" "$LAB_ROOT") || lab_die "no initrd for $LAB_RELEASE"
 
 	append="console=ttyS0 quiet panic=-1 oops=panic softlockup_panic=1 tsc=reliable"

@@ -70,6 +70,15 @@ u64 meminfo_kib(const char *name)
 	return val;
 }
 
+void text_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		ktap_skip("cannot write %s: %s", path, strerror(errno));
+	close(fd);
+}
+
 void module_load(const char *name)
 {
 	char command[96];

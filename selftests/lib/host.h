@@ -17,6 +17,9 @@ void host_msr_set(int cpu, u32 index, u64 val);
 /** meminfo_kib - a figure of /proc/meminfo */
 u64 meminfo_kib(const char *name);
 
+/** text_write - into a file of /proc or /sys, or skip */
+void text_write(const char *path, const char *text);
+
 /** module_load - modprobe, or skip */
 void module_load(const char *name);
 /** module_is_loaded - is it in /proc/modules? */

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Kernels that are built for the lab from Debian's source package of 6.1: one for
+# each config-NAME here, its configuration being config-common and config-NAME
+# over allnoconfig. Sourced by kernel-get, which holds the cache's lock. Source
+# and builds are kept in the cache; a kernel whose fragments or whose source
+# have changed since is of another recipe, and so is built anew.
+
+BUILT_SOURCE=$LAB_CACHE/source/linux-source-6.1
+
+kernel_built_names()
+{
+	local f
+
+	for f in "$LAB_DIR"/config-*; do
+		f=${f##*/config-}
+		[ "$f" = common ] || echo "$f"
+	done
+}
+
+# built_recipe NAME: one word that stands for all that the kernel is made from.
+built_recipe()
+{
+	local sum
+
+	sum=$(cat "$LAB_DIR/config-common" "$LAB_DIR/config-$1" "$BUILT_SOURCE/debian.version" 2>/dev/null |
+		sha256sum)
+	echo "built-1-$1-${sum:0:16}"
+}
+
+KERNEL_BUILT_RECIPE=$(for built in $(kernel_built_names); do built_recipe "$built"; done | tr '\n' ' ')
+
+# built_tools: what only building a kernel needs is installed when it is needed.
+built_tools()
+{
+	local tool missing=
+
+	for tool in bc bison flex; do
+		command -v $tool >/dev/null || missing+=" $tool"
+	done
+	[ -e /usr/include/gelf.h ] || missing+=" libelf-dev"
+	[ -n "$missing" ] || return 0
+	if [ "$(id -u)" != 0 ]; then
+		lab_say "packages are missing; paste this:"
+		echo "sudo apt-get install --no-install-recommends -y$missing" >&2
+		return 1
+	fi
+	# shellcheck disable=SC2086
+	(unset APT_CONFIG; DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 \
+		install --no-install-recommends -y $missing) >"$1/log" 2>&1 </dev/null || {
+		tail -n 5 "$1/log" >&2
+		return 1
+	}
+}
+
+# built_source: the source package, unpacked in the cache with its version beside.
+built_source()
+{
+	local tmp dir
+
+	[ -n "$refresh" ] || [ ! -s "$BUILT_SOURCE/debian.version" ] || return 0
+	debian_apt_setup bookworm bookworm bookworm-security || return 1
+	mkdir -p "$LAB_CACHE/source"
+	rm -rf "$LAB_CACHE"/source/tmp.*
+	tmp=$(mktemp -d "$LAB_CACHE/source/tmp.XXXXXX")
+	dir=$tmp/linux-source-6.1
+	if debian_unpack "$tmp" linux-source-6.1 &&
+	   tar -C "$tmp" -xf "$tmp/usr/src/linux-source-6.1.tar.xz" &&
+	   zcat "$tmp/usr/share/doc/linux-source-6.1/changelog.Debian.gz" |
+		sed -n '1s/.*(\(.*\)).*/\1/p' >"$dir/debian.version" && [ -s "$dir/debian.version" ]; then
+		# The same version again: what was built from it stays good.
+		if ! cmp -s "$dir/debian.version" "$BUILT_SOURCE/debian.version"; then
+			rm -rf "$BUILT_SOURCE"
+			mv "$dir" "$BUILT_SOURCE"
+		fi
+		rm -rf "$tmp"
+		return 0
+	fi
+	rm -rf "$tmp"
+	lab_say "Debian's linux-source-6.1 cannot be had here"
+	return 1
+}
+
+# built_make DIR ARGUMENT...: make for the kernel whose objects are in DIR. An
+# empty LOCALVERSION keeps the state of a repository around out of the release.
+built_make()
+{
+	local dir=$1
+
+	shift
+	(unset MAKEFLAGS MFLAGS KBUILD_OUTPUT
+		nice make -s -C "$BUILT_SOURCE" O="$dir" LOCALVERSION= -j"$(nproc)" "$@") >>"$dir/log" 2>&1
+}
+
+# built_configure NAME DIR: every line of the fragments must have had its effect.
+built_configure()
+{
+	local name=$1 dir=$2 line lost=
+
+	cat "$LAB_DIR/config-common" "$LAB_DIR/config-$name" >"$dir/fragments"
+	built_make "$dir" KCONFIG_ALLCONFIG="$dir/fragments" allnoconfig || return 1
+	while read -r line; do
+		case $line in
+		CONFIG_*=n)	! grep -q "^${line%n}" "$dir/.config" || lost+=" $line" ;;
+		CONFIG_*)	grep -qxF -- "$line" "$dir/.config" || lost+=" $line" ;;
+		esac
+	done <"$dir/fragments"
+	[ -z "$lost" ] || {
+		echo "without effect in config-common or config-$name:$lost" >>"$dir/log"
+		return 1
+	}
+}
+
+# built_install ROOT FINAL: the layout of a fetched kernel. Of the objects only
+# what building a module needs is kept.
+built_install()
+{
+	local root=$1 final=$2 release
+
+	release=$(cat "$root/build/include/config/kernel.release") || return 1
+	built_make "$root/build" INSTALL_MOD_PATH="$root" INSTALL_MOD_STRIP=1 modules_install || return 1
+	mkdir -p "$root/boot" "$root/lib/modules/$release"
+	cp "$root/build/arch/x86/boot/bzImage" "$root/boot/vmlinuz-$release" || return 1
+	rm -f "$root/lib/modules/$release"/{build,source}
+	ln -s "$final/build" "$root/lib/modules/$release/build"
+	find "$root/build" \( -name '*.[oa]' -o -name '.*.cmd' -o -name '*.ko' -o -name '*.mod.c' \
+		-o -name 'vmlinux*' -o -name '.tmp_*' -o -name 'bzImage' \) -type f -delete
+}
+
+# kernel_built_fetch NAME: a name that has a config-NAME, or the release of one.
+kernel_built_fetch()
+{
+	local name=${1##*-lodge-} tmp final
+
+	case $name in
+	''|common|*/*)	return 2 ;;
+	esac
+	[ -e "$LAB_DIR/config-$name" ] || return 2
+	built_source || return 1
+	tmp=$(mktemp -d "$LAB_CACHE/kernels/tmp.XXXXXX")
+	mkdir "$tmp/build"
+	lab_say "building the kernel $name from $(cat "$BUILT_SOURCE/debian.version")"
+	if built_tools "$tmp" && built_configure "$name" "$tmp/build" &&
+	   built_make "$tmp/build" bzImage modules; then
+		final=$LAB_CACHE/kernels/$(cat "$tmp/build/include/config/kernel.release")
+		if built_install "$tmp" "$final"; then
+			chmod 755 "$tmp"
+			built_recipe "$name" >"$tmp/complete"
+			rm -rf "$LAB_CACHE"/kernels/*-lodge-"$name"
+			mv "$tmp" "$final"
+			echo "${final##*/}" >"$LAB_CACHE/kernels/$name.name"
+			return 0
+		fi
+	fi
+	tail -n 15 "$tmp/build/log" >&2
+	rm -rf "$tmp"
+	return 1
+}
