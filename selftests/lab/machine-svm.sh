@@ -35,7 +35,8 @@ machine_start()
 
 	append="console=ttyS0 quiet panic=-1 oops=panic softlockup_panic=1 tsc=reliable"
 	append+=" nokaslr audit=0 cryptomgr.notests random.trust_cpu=on sysrq_always_enabled unknown_nmi_panic"
-	append+=" lab.run=$RUN $LAB_APPEND"
+	# From 6.12 on KVM would hold the CPU feature from its load, VM or not.
+	append+=" kvm.enable_virt_at_load=0 lab.run=$RUN $LAB_APPEND"
 
 	args=(-nodefaults -no-user-config -display none -no-reboot
 		-M q35 -cpu "$LAB_CPU" -smp "$LAB_CPUS" -m "$LAB_MEMORY"
