@@ -252,10 +252,13 @@ static inline bool lodge_vm_has_lapics(const struct lodge_vm *vm)
 	return smp_load_acquire(&vm->irqchip_mode) != LODGE_IRQCHIP_NONE;
 }
 
-/* Walk the vCPUs that exist now; @i is an unsigned long. */
-#define lodge_for_each_vcpu(i, vcpu, vm) \
-	xa_for_each_range(&(vm)->vcpus, i, vcpu, 0, \
-			  (unsigned long)READ_ONCE((vm)->nr_vcpus) - 1)
+/*
+ * Walk the vCPUs that exist now; @i is an unsigned long. Pairs with the release in lodge_vcpu_fd_create(): one
+ * that is not counted yet may still be taken back.
+ */
+#define lodge_for_each_vcpu(i, vcpu, vm)					\
+	for ((i) = 0; (i) < smp_load_acquire(&(vm)->nr_vcpus) &&		\
+		      ((vcpu) = xa_load(&(vm)->vcpus, (i))); (i)++)
 
 /* vcpu.c */
 

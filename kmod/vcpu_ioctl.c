@@ -476,7 +476,7 @@ int lodge_vcpu_fd_create(struct lodge_vcpu *vcpu)
 		return PTR_ERR(file);
 	}
 	lodge_vm_get(vm);
-	/* Pairs with READ_ONCE() in lodge_for_each_vcpu(): the vCPU is complete before it can be found. */
+	/* Pairs with the acquire in lodge_for_each_vcpu(): the vCPU is complete before it can be found. */
 	smp_store_release(&vm->nr_vcpus, vm->nr_vcpus + 1);
 	fd_install(fd, file);
 	return fd;

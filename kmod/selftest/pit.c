@@ -274,6 +274,12 @@ static void speaker(struct irq_machine *m)
 	IRQ_EXPECT_EQ(m, irq_port_in(m, SPEAKER) & 0x20, 0);
 	clocks_pass(1);
 	IRQ_EXPECT_EQ(m, irq_port_in(m, SPEAKER) & 0x20, 0x20);
+	program(m, 2, SELECT(2, WORD, 0), 5000);
+	clocks_pass(3000);
+	irq_port_out(m, SPEAKER, 0);
+	irq_port_out(m, SPEAKER, 1);
+	clocks_pass(2000);
+	IRQ_EXPECT_EQ(m, irq_port_in(m, SPEAKER) & 0x20, 0x20);
 	irq_port_out(m, SPEAKER, 2);
 	IRQ_EXPECT_EQ(m, irq_port_in(m, SPEAKER) & 0x03, 0x02);
 	/* A rise of the gate starts mode 1 again, and not mode 0. */

@@ -10,7 +10,6 @@ static void svm_asid_assign(struct svm_vcpu *svm, struct svm_cpu *cpu)
 {
 	struct vmcb_control *control = &svm->vmcb->control;
 
-	control->tlb_control = SVM_TLB_KEEP;
 	if (cpu->next_asid >= svm_features.nr_asids) {
 		cpu->asid_generation++;
 		cpu->next_asid = 1;
@@ -36,9 +35,13 @@ void svm_asid_load(struct svm_vcpu *svm, struct svm_cpu *cpu)
 void svm_flush_tlb(struct lodge_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
+	struct vmcb_control *control = &svm->vmcb->control;
 
+	/* A new generation's flush of everything, not executed yet, stays. */
+	if (control->tlb_control == SVM_TLB_FLUSH_ALL)
+		return;
 	if (svm_features.flush_by_asid)
-		svm->vmcb->control.tlb_control = SVM_TLB_FLUSH_ASID;
+		control->tlb_control = SVM_TLB_FLUSH_ASID;
 	else
 		svm_asid_assign(svm, this_cpu_ptr(&svm_cpu));
 }
