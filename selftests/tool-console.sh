@@ -41,11 +41,13 @@ tty=$(sed -n 's/^lodge: serial console is //p' err)
 if [ -c "$tty" ]; then
 	exec 3<>"$tty"
 	stty -F "$tty" raw -echo
-	printf 'pty q' >&3
-	IFS= read -r -t 20 -N 5 -u 3 answer
-	exec 3>&-
-	[ "$answer" = 'pty q' ] && wait %1
+	# The end of the VM hangs the terminal up, with what nobody has read yet: q comes when the rest is here.
+	printf 'pty ' >&3
+	IFS= read -r -t 20 -N 4 -u 3 answer
+	printf q >&3
+	[ "$answer" = 'pty ' ] && wait %1
 	result $? "a pseudo-terminal: both directions"
+	exec 3>&-
 else
 	kill %1
 	result 1 "a pseudo-terminal: both directions"

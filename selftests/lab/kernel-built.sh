@@ -30,7 +30,8 @@ built_recipe()
 
 KERNEL_BUILT_RECIPE=$(for built in $(kernel_built_names); do built_recipe "$built"; done | tr '\n' ' ')
 
-# built_tools: what only building a kernel needs is installed when it is needed.
+# built_tools DIR: what only building a kernel needs is installed when it is needed.
+# DIR is for the log.
 built_tools()
 {
 	local tool missing=
@@ -83,13 +84,15 @@ built_source()
 
 # built_make DIR ARGUMENT...: make for the kernel whose objects are in DIR. An
 # empty LOCALVERSION keeps the state of a repository around out of the release.
+# It ends with this shell, which is why there is none in between.
 built_make()
 {
 	local dir=$1
 
 	shift
-	(unset MAKEFLAGS MFLAGS KBUILD_OUTPUT
-		nice make -s -C "$BUILT_SOURCE" O="$dir" LOCALVERSION= -j"$(nproc)" "$@") >>"$dir/log" 2>&1
+	env -u MAKEFLAGS -u MFLAGS -u KBUILD_OUTPUT setpriv --pdeathsig TERM \
+		nice make -s -C "$BUILT_SOURCE" O="$dir" LOCALVERSION= -j"$(nproc)" "$@" \
+		>>"$dir/log" 2>&1 </dev/null
 }
 
 # built_configure NAME DIR: every line of the fragments must have had its effect.
@@ -118,6 +121,7 @@ built_install()
 	local root=$1 final=$2 release
 
 	release=$(cat "$root/build/include/config/kernel.release") || return 1
+	rm -rf "$root/lib" "$root/boot"
 	built_make "$root/build" INSTALL_MOD_PATH="$root" INSTALL_MOD_STRIP=1 modules_install || return 1
 	mkdir -p "$root/boot" "$root/lib/modules/$release"
 	cp "$root/build/arch/x86/boot/bzImage" "$root/boot/vmlinuz-$release" || return 1
@@ -127,32 +131,40 @@ built_install()
 		-o -name 'vmlinux*' -o -name '.tmp_*' -o -name 'bzImage' \) -type f -delete
 }
 
-# kernel_built_fetch NAME: a name that has a config-NAME, or the release of one.
+# kernel_built_fetch NAME: a name that has a config-NAME, or the release of one. A
+# build that was cut off goes on where it was, as make leaves no half-written
+# object behind that it would take for whole; one that failed is thrown away.
 kernel_built_fetch()
 {
-	local name=${1##*-lodge-} tmp final
+	local name=${1##*-lodge-} recipe work final old status
 
 	case $name in
 	''|common|*/*)	return 2 ;;
 	esac
 	[ -e "$LAB_DIR/config-$name" ] || return 2
 	built_source || return 1
-	tmp=$(mktemp -d "$LAB_CACHE/kernels/tmp.XXXXXX")
-	mkdir "$tmp/build"
+	recipe=$(built_recipe "$name")
+	work=$LAB_CACHE/source/$recipe
+	for old in "$LAB_CACHE/source/${recipe%-*}"-*; do
+		[ "$old" = "$work" ] || rm -rf "$old"
+	done
+	mkdir -p "$work/build"
 	lab_say "building the kernel $name from $(cat "$BUILT_SOURCE/debian.version")"
-	if built_tools "$tmp" && built_configure "$name" "$tmp/build" &&
-	   built_make "$tmp/build" bzImage modules; then
-		final=$LAB_CACHE/kernels/$(cat "$tmp/build/include/config/kernel.release")
-		if built_install "$tmp" "$final"; then
-			chmod 755 "$tmp"
-			built_recipe "$name" >"$tmp/complete"
+	: >"$work/build/log"
+	built_tools "$work" && built_configure "$name" "$work/build" &&
+		built_make "$work/build" bzImage modules
+	status=$?
+	if [ $status = 0 ]; then
+		final=$LAB_CACHE/kernels/$(cat "$work/build/include/config/kernel.release")
+		if built_install "$work" "$final"; then
+			echo "$recipe" >"$work/complete"
 			rm -rf "$LAB_CACHE"/kernels/*-lodge-"$name"
-			mv "$tmp" "$final"
+			mv "$work" "$final"
 			echo "${final##*/}" >"$LAB_CACHE/kernels/$name.name"
 			return 0
 		fi
 	fi
-	tail -n 15 "$tmp/build/log" >&2
-	rm -rf "$tmp"
+	tail -n 15 "$work/build/log" >&2
+	[ $status -gt 128 ] || rm -rf "$work"
 	return 1
 }
