@@ -14,7 +14,7 @@ kernel_built_names()
 
 	for f in "$LAB_DIR"/config-*; do
 		f=${f##*/config-}
-		[ "$f" = common ] || echo "$f"
+		[ "$f" = common ] || printf "%s " "$f"
 	done
 }
 
