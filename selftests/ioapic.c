@@ -99,13 +99,13 @@ static void guest_on_level(struct guest_frame *frame)
 
 static void guest_level(void)
 {
+	u32 i;
+
 	guest_apic_enable();
 	ioapic_redirect(PIN, IOAPIC_LEVEL | VECTOR);
 	guest_sync(1);
-	guest_sti();
-	while (guest_irqs[VECTOR] < 3)
-		;
-	guest_cli();
+	for (i = 0; i < 1000 && guest_irqs[VECTOR] < 3; i++)
+		guest_window();
 	guest_window();
 	GUEST_CHECK_EQ(guest_irqs[VECTOR], 3);
 	GUEST_CHECK_EQ(ioapic_entry(PIN) & IOAPIC_REMOTE_IRR, 0);

@@ -129,15 +129,15 @@ static void leave_nothing(void)
 		sleep_ms(100);
 		after = used_memory_kib();
 		kernel_after = kernel_memory_kib();
-		if (after < used + 2048 && kernel_after < kernel + 2048)
+		if (after < used + 1024 && kernel_after < kernel + 1024)
 			break;
 	}
 	ktap_diag("used %llu -> %llu KiB, kernel's %llu -> %llu KiB",
 		  (unsigned long long)used, (unsigned long long)after,
 		  (unsigned long long)kernel, (unsigned long long)kernel_after);
-	/* Ten KiB for each VM would show. */
-	CHECK_LE(after, used + 2048);
-	CHECK_LE(kernel_after, kernel + 2048);
+	/* Five KiB for each VM would show. */
+	CHECK_LE(after, used + 1024);
+	CHECK_LE(kernel_after, kernel + 1024);
 	if (device_is_lodge() && (cpuid(0x80000001, 0).ecx & BIT(2)))
 		wait_until(!(host_msr_get(0, MSR_EFER) & EFER_SVME));
 }

@@ -142,8 +142,8 @@ list_of_three()
 {
 	"$LODGE" list >"$WORK/list" && "$LODGE" list -j >"$WORK/json" || return
 	[ "$(wc -l <"$WORK/list")" = 4 ] || return
-	grep -qE "^ +[0-9]+  first +$FIRST +1 +16M  created +-$" "$WORK/list" &&
-		grep -qE "^ +[0-9]+  a \"second\" +$SECOND +2 +3M  created +-$" "$WORK/list" &&
+	grep -qE "^ *[0-9]+  first +$FIRST +1 +16M  created +-$" "$WORK/list" &&
+		grep -qE "^ *[0-9]+  a \"second\" +$SECOND +2 +3M  created +-$" "$WORK/list" &&
 		json "$WORK/json" "[(v['name'], v['pid'], v['vcpus'], v['memory'], v['state'], v['reason']) for v in j] == [
 			('first', $FIRST, 1, 16 << 20, 'created', None), ('a \"second\"', $SECOND, 2, 3 << 20, 'created', None),
 			('third', $THIRD, 0, 1 << 20, 'created', None)] and j[0]['id'] < j[1]['id'] < j[2]['id']"
