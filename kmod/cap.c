@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The capabilities: one row each, with the value that KVM returns. A row is here only when all that the capability
- * promises works. Values that depend on the host are in the switch below. Constant data, no locks.
+ * promises works. Values that depend on the host are in the switch below. What a VM can have switched on is
+ * lodge_cap_enable(), under vm->lock; but for that: constant data, no locks.
  */
 #include "cap.h"
 
@@ -43,6 +44,9 @@ static const struct {
 	/* their state */
 	{ KVM_CAP_EXT_CPUID, 1 },
 	{ KVM_CAP_VCPU_EVENTS, 1 },
+	{ KVM_CAP_EXCEPTION_PAYLOAD, 1 },
+	{ KVM_CAP_X86_TRIPLE_FAULT_EVENT, 1 },
+	{ KVM_CAP_SYNC_REGS, KVM_SYNC_X86_VALID_FIELDS },
 	{ KVM_CAP_DEBUGREGS, 1 },
 	{ KVM_CAP_SREGS2, 1 },
 	{ KVM_CAP_XSAVE, 1 },
@@ -90,4 +94,19 @@ int lodge_cap_check(struct lodge_vm *vm, u32 cap)
 		if (caps[i].cap == cap)
 			return caps[i].value;
 	return 0;
+}
+
+int lodge_cap_enable(struct lodge_vm *vm, const struct kvm_enable_cap *cap)
+{
+	lockdep_assert_held(&vm->lock);
+	switch (cap->cap) {
+	case KVM_CAP_EXCEPTION_PAYLOAD:
+		WRITE_ONCE(vm->exception_payload, cap->args[0]);
+		return 0;
+	case KVM_CAP_X86_TRIPLE_FAULT_EVENT:
+		WRITE_ONCE(vm->triple_fault_event, cap->args[0]);
+		return 0;
+	default:
+		return -EINVAL;
+	}
 }

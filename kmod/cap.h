@@ -13,4 +13,12 @@
  */
 int lodge_cap_check(struct lodge_vm *vm, u32 cap);
 
+/**
+ * lodge_cap_enable() - KVM_ENABLE_CAP for a VM, of those capabilities that no other part owns
+ * @cap: its flags are 0
+ * Return: 0; -EINVAL: unknown, or its arguments are.
+ * Context: vm->lock is held.
+ */
+int lodge_cap_enable(struct lodge_vm *vm, const struct kvm_enable_cap *cap);
+
 #endif

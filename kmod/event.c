@@ -99,6 +99,7 @@ void lodge_requeue_exception(struct lodge_vcpu *vcpu, u8 vector, bool has_error,
 	events->exception.vector = vector;
 	events->exception.has_error = has_error;
 	events->exception.error = error;
+	events->exception.has_payload = false;
 }
 
 void lodge_requeue_interrupt(struct lodge_vcpu *vcpu, u8 vector)
@@ -149,14 +150,43 @@ static void exception_set_resume_flag(struct lodge_vcpu *vcpu)
 	}
 }
 
+/*
+ * What an exception that user space gave back brings beside its error code: the address of a #PF, the causes of
+ * a #DB. DR6's bits that read as ones are told inverted. Lodge's own exceptions have put it in place already.
+ */
+static void exception_deliver_payload(struct lodge_vcpu *vcpu)
+{
+	u64 payload = vcpu->events.exception.payload;
+
+	vcpu->events.exception.has_payload = false;
+	if (vcpu->events.exception.vector == X86_TRAP_PF) {
+		vcpu->cr2 = payload;
+	} else if (vcpu->events.exception.vector == X86_TRAP_DB) {
+		vcpu->dr6 = ((vcpu->dr6 & ~LODGE_DR6_TRAPS) | LODGE_DR6_ONES | payload) ^ (payload & LODGE_DR6_ONES);
+		lodge_op(set_debugregs)(vcpu);
+	}
+}
+
+/* The handler of #DB may use the debug registers: APM 2, 13.1.1.4. */
+static void exception_drop_guard(struct lodge_vcpu *vcpu)
+{
+	if (vcpu->events.exception.vector != X86_TRAP_DB || !(vcpu->dr7 & LODGE_DR7_GD))
+		return;
+	vcpu->dr7 &= ~LODGE_DR7_GD;
+	lodge_op(set_debugregs)(vcpu);
+}
+
 static bool events_inject_one(struct lodge_vcpu *vcpu)
 {
 	struct lodge_events *events = &vcpu->events;
 
 	if (events->exception.pending) {
+		if (unlikely(events->exception.has_payload))
+			exception_deliver_payload(vcpu);
 		events->exception.pending = false;
 		events->exception.injected = true;
 		exception_set_resume_flag(vcpu);
+		exception_drop_guard(vcpu);
 	}
 	if (events->exception.injected) {
 		lodge_op(inject_exception)(vcpu);
@@ -263,6 +293,29 @@ int lodge_user_interrupt(struct lodge_vcpu *vcpu, u32 vector)
 	return lodge_lapic_set_user_extint(vcpu, vector);
 }
 
+/*
+ * INT3 and INTO raise their exceptions when they execute: RIP stands there, nothing is to be told. A client that
+ * does not know of pending exceptions hears of them as injected.
+ */
+static void events_get_exception(struct lodge_vcpu *vcpu, struct kvm_vcpu_events *out)
+{
+	const struct lodge_events *events = &vcpu->events;
+	bool payload = READ_ONCE(vcpu->vm->exception_payload);
+
+	if (events->exception.vector != X86_TRAP_BP && events->exception.vector != X86_TRAP_OF) {
+		out->exception.injected = events->exception.injected || (events->exception.pending && !payload);
+		out->exception.pending = events->exception.pending && payload;
+	}
+	out->exception.nr = events->exception.vector;
+	out->exception.has_error_code = events->exception.has_error;
+	out->exception.error_code = events->exception.error;
+	if (!payload)
+		return;
+	out->exception_has_payload = events->exception.has_payload;
+	out->exception_payload = events->exception.payload;
+	out->flags |= KVM_VCPUEVENT_VALID_PAYLOAD;
+}
+
 void lodge_vcpu_events_get(struct lodge_vcpu *vcpu, struct kvm_vcpu_events *out)
 {
 	struct lodge_events *events = &vcpu->events;
@@ -270,37 +323,55 @@ void lodge_vcpu_events_get(struct lodge_vcpu *vcpu, struct kvm_vcpu_events *out)
 	if (lodge_vcpu_take_request(vcpu, LODGE_REQ_NMI))
 		lodge_collect_nmis(vcpu);
 	memset(out, 0, sizeof(*out));
-	/* Without the payload capability a raised exception counts as injected, its payload is in place. */
-	out->exception.injected = events->exception.injected || events->exception.pending;
-	out->exception.nr = events->exception.vector;
-	out->exception.has_error_code = events->exception.has_error;
-	out->exception.error_code = events->exception.error;
+	out->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM;
+	events_get_exception(vcpu, out);
 	out->interrupt.injected = events->interrupt.injected;
 	out->interrupt.nr = events->interrupt.vector;
 	out->interrupt.shadow = lodge_op(get_interrupt_shadow)(vcpu);
 	out->nmi.injected = events->nmi.injected;
 	out->nmi.pending = events->nmi.pending;
 	out->nmi.masked = events->nmi.masked;
-	out->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM;
+	if (READ_ONCE(vcpu->vm->triple_fault_event)) {
+		out->triple_fault.pending = vcpu->triple_fault;
+		out->flags |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
+	}
+}
+
+static bool events_valid(struct lodge_vcpu *vcpu, const struct kvm_vcpu_events *in)
+{
+	u32 known = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR |
+		    KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM;
+	bool raised = in->exception.injected;
+
+	if (READ_ONCE(vcpu->vm->exception_payload))
+		known |= KVM_VCPUEVENT_VALID_PAYLOAD;
+	if (READ_ONCE(vcpu->vm->triple_fault_event))
+		known |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
+	if (in->flags & ~known)
+		return false;
+	if ((in->flags & KVM_VCPUEVENT_VALID_PAYLOAD) && in->exception.pending)
+		raised = true;
+	if (raised && (in->exception.nr > 31 || in->exception.nr == X86_TRAP_NMI))
+		return false;
+	/* There is no SMM. */
+	return !(in->flags & KVM_VCPUEVENT_VALID_SMM) || !(in->smi.smm || in->smi.pending);
 }
 
 int lodge_vcpu_events_set(struct lodge_vcpu *vcpu, const struct kvm_vcpu_events *in)
 {
 	struct lodge_events *events = &vcpu->events;
+	bool pending;
 
-	if (in->flags & ~(KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR |
-			  KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM))
+	if (!events_valid(vcpu, in))
 		return -EINVAL;
-	if (in->exception.injected && (in->exception.nr > 31 || in->exception.nr == X86_TRAP_NMI))
-		return -EINVAL;
-	if ((in->flags & KVM_VCPUEVENT_VALID_SMM) && (in->smi.smm || in->smi.pending))
-		return -EINVAL;		/* there is no SMM */
-
-	events->exception.pending = false;
-	events->exception.injected = in->exception.injected;
+	pending = (in->flags & KVM_VCPUEVENT_VALID_PAYLOAD) && in->exception.pending;
+	events->exception.pending = pending;
+	events->exception.injected = in->exception.injected && !pending;
 	events->exception.vector = in->exception.nr;
 	events->exception.has_error = in->exception.has_error_code;
 	events->exception.error = in->exception.error_code;
+	events->exception.has_payload = pending && in->exception_has_payload;
+	events->exception.payload = in->exception_payload;
 	events->interrupt.injected = in->interrupt.injected;
 	events->interrupt.vector = in->interrupt.nr;
 	if (in->flags & KVM_VCPUEVENT_VALID_SHADOW)
@@ -313,6 +384,8 @@ int lodge_vcpu_events_set(struct lodge_vcpu *vcpu, const struct kvm_vcpu_events 
 	lodge_op(set_nmi_mask)(vcpu, in->nmi.masked);
 	if ((in->flags & KVM_VCPUEVENT_VALID_SIPI_VECTOR) && vcpu->lapic)
 		lodge_lapic_set_sipi_vector(vcpu, in->sipi_vector);
+	if (in->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT)
+		vcpu->triple_fault = in->triple_fault.pending;
 	lodge_vcpu_request_self(vcpu, LODGE_REQ_EVENT);
 	return 0;
 }

@@ -97,6 +97,8 @@ struct lodge_vm {
 
 	struct lodge_vm_clock *clock;		/* (i) clock.c: kvm-clock's per-VM part */
 	u64 disabled_quirks;			/* (a) */
+	bool exception_payload;			/* (a) KVM_CAP_EXCEPTION_PAYLOAD is enabled */
+	bool triple_fault_event;		/* (a) KVM_CAP_X86_TRIPLE_FAULT_EVENT is enabled */
 	u32 death;				/* (a) enum lodge_vm_death */
 	u32 state;				/* (a) enum lodge_vm_state, for netlink */
 	const char *reason;			/* (a) of the last crash, a constant string */

@@ -165,14 +165,12 @@ static void efer_apply(struct lodge_vcpu *vcpu, u64 efer)
 
 int lodge_efer_write(struct lodge_vcpu *vcpu, u64 efer, bool host)
 {
-	if (efer & lodge_guest_efer_reserved(vcpu))
+	/* User space may give bits before it tells the guest of them; LMA is the CPU's own for either. */
+	if (efer & (host ? lodge_host_efer_reserved() : lodge_guest_efer_reserved(vcpu)))
 		return -EINVAL;
-	if (!host) {
-		if ((vcpu->cr0 & X86_CR0_PG) && ((vcpu->efer ^ efer) & EFER_LME))
-			return -EINVAL;
-		efer = (efer & ~(u64)EFER_LMA) | (vcpu->efer & EFER_LMA);
-	}
-	efer_apply(vcpu, efer);
+	if (!host && (vcpu->cr0 & X86_CR0_PG) && ((vcpu->efer ^ efer) & EFER_LME))
+		return -EINVAL;
+	efer_apply(vcpu, (efer & ~(u64)EFER_LMA) | (vcpu->efer & EFER_LMA));
 	return 0;
 }
 
@@ -245,7 +243,7 @@ static bool sregs_valid(struct lodge_vcpu *vcpu, const struct kvm_sregs *sregs)
 		return false;
 	}
 	return cr4_valid(vcpu, sregs->cr4) && cr0_valid(sregs->cr0) &&
-	       !(sregs->efer & lodge_guest_efer_reserved(vcpu));
+	       !(sregs->efer & lodge_host_efer_reserved());
 }
 
 static int sregs_set_common(struct lodge_vcpu *vcpu, const struct kvm_sregs *sregs)

@@ -23,6 +23,7 @@
 #include "irqchip/irqchip.h"
 #include "regs.h"
 #include "stats.h"
+#include "sync_regs.h"
 #include "trace.h"
 #include "vm.h"
 
@@ -321,8 +322,13 @@ static int run_checked(struct lodge_vcpu *vcpu)
 
 	if (READ_ONCE(vcpu->vm->death))
 		return -EIO;
-	if (run->kvm_valid_regs || run->kvm_dirty_regs)
+	if (!lodge_sync_regs_valid(vcpu))
 		return -EINVAL;
+	if (unlikely(run->kvm_dirty_regs)) {
+		ret = lodge_sync_regs_load(vcpu);
+		if (ret)
+			return ret;
+	}
 	if (!vcpu->lapic && lodge_cr8_write(vcpu, run->cr8))
 		return -EINVAL;
 	ret = run_complete(vcpu);
@@ -350,6 +356,8 @@ int lodge_vcpu_run(struct lodge_vcpu *vcpu)
 		ret = run_uninitialized(vcpu);
 	else
 		ret = run_checked(vcpu);
+	if (unlikely(vcpu->run->kvm_valid_regs))
+		lodge_sync_regs_store(vcpu);
 	run_publish(vcpu);
 	if (vcpu->sigset_active)
 		sigprocmask(SIG_SETMASK, &saved, NULL);

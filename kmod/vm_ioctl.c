@@ -256,7 +256,7 @@ static long vm_enable_cap(struct lodge_vm *vm, struct lodge_ioctl_call *call)
 	case KVM_CAP_MAX_VCPU_ID:
 		return vm_limit_vcpu_ids(vm, cap->args[0]);
 	default:
-		return -EINVAL;
+		return lodge_cap_enable(vm, cap);
 	}
 }
 

@@ -96,6 +96,13 @@ long require_cap(int fd, long nr, const char *name)
 	return val;
 }
 
+long cap_enable(int fd, u32 nr, u64 arg)
+{
+	struct kvm_enable_cap args = { .cap = nr, .args = { arg } };
+
+	return xioctl(fd, KVM_ENABLE_CAP, &args);
+}
+
 struct vm *vm_create_bare(void)
 {
 	struct vm *vm = calloc(1, sizeof(*vm));

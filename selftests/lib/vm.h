@@ -80,6 +80,8 @@ long cap(int fd, long nr);
 /** require_cap - skip the case when @nr is not reported; return its value */
 long require_cap(int fd, long nr, const char *name);
 #define REQUIRE_CAP(fd, name)	require_cap(fd, name, #name)
+/** cap_enable - KVM_ENABLE_CAP with one argument on a VM or vCPU; 0 or -errno */
+long cap_enable(int fd, u32 nr, u64 arg);
 
 /** vm_create_bare - a VM without memory */
 struct vm *vm_create_bare(void);
