@@ -5,6 +5,8 @@
 #	make			build/lodge and build/RELEASE/lodge.ko for each of KERNELS
 #	make run		boots a guest in the lab, from nothing (CPUS=4, KERNEL=6.12)
 #	make check		builds and runs every test
+#	make check-peers	judges lodge by programs written for KVM: the kernel tree's
+#				own KVM selftests, Debian's QEMU, libvirt (PEERS="--anew NAME...")
 #	make check-mutants	breaks what each test guards and expects it to notice
 #	make style		the mechanical part of the house's style
 #	make install		module, udev rule, tool, manual page (DESTDIR, PREFIX)
@@ -74,6 +76,9 @@ run:
 check:
 	$(Q)$(LAB)/check
 
+check-peers:
+	$(Q)selftests/peers/check $(PEERS)
+
 check-mutants:
 	$(Q)selftests/mutants/run $(MUTANTS)
 
@@ -108,4 +113,4 @@ clean:
 
 FORCE:
 
-.PHONY: all tool modules tests refresh-kvm-only run check check-mutants style install uninstall clean FORCE
+.PHONY: all tool modules tests refresh-kvm-only run check check-peers check-mutants style install uninstall clean FORCE
