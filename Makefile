@@ -9,7 +9,7 @@
 #				own KVM selftests, Debian's QEMU, libvirt (PEERS="--anew NAME...")
 #	make check-mutants	breaks what each test guards and expects it to notice
 #	make style		the mechanical part of the house's style
-#	make install		module, udev rule, tool, manual page (DESTDIR, PREFIX)
+#	make install		module, udev rule, tool, manual page, headers (DESTDIR, PREFIX)
 #	make clean
 #
 # KERNELS: releases to build the module for. Default: the running kernel's if its
@@ -35,6 +35,7 @@ KERNELS ?= $(shell $(LAB)/kernel-get --list)
 endif
 
 MANUALS := $(wildcard userspace/man/*.[1-8])
+HEADERS := uapi/lodge.h uapi/lodge_netlink.h
 COMPLETION := $(firstword $(wildcard userspace/completion/lodge*))
 MODULES := $(KERNELS:%=$(BUILD)/%/lodge.ko)
 
@@ -92,6 +93,7 @@ install: all
 		{ [ -n "$(DESTDIR)" ] || depmod $$release; } || exit 1; \
 	done
 	$(Q)install -D -m 755 $(BUILD)/lodge $(DESTDIR)$(PREFIX)/bin/lodge
+	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/include $(HEADERS)
 	$(Q)for page in $(MANUALS); do \
 		install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${page##*.} $$page || exit 1; \
 	done
@@ -105,6 +107,7 @@ uninstall:
 		[ -n "$(DESTDIR)" ] || depmod $$release; \
 	done
 	$(Q)rm -f $(DESTDIR)$(PREFIX)/bin/lodge $(DESTDIR)/usr/lib/udev/rules.d/60-lodge.rules
+	$(Q)rm -f $(HEADERS:uapi/%=$(DESTDIR)$(PREFIX)/include/%)
 	$(Q)rm -f $(foreach page,$(MANUALS),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
 	$(Q)rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lodge
 
