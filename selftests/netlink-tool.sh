@@ -25,7 +25,7 @@ cleanup()
 }
 trap cleanup EXIT
 
-# result NAME STATUS
+# result NAME STATUS; LODGE_TEST_UNTIL names a case behind which the script stops.
 result()
 {
 	TESTS=$((TESTS + 1))
@@ -35,6 +35,14 @@ result()
 		echo "not ok $TESTS $1"
 		FAILED=$((FAILED + 1))
 	fi
+	[ "$1" != "$LODGE_TEST_UNTIL" ] || finish
+}
+
+finish()
+{
+	echo "1..$TESTS"
+	[ $FAILED = 0 ]
+	exit
 }
 
 # hold NAME MEGABYTES VCPUS: a process that has a VM until it is killed
@@ -230,5 +238,4 @@ no_capability; result "without CAP_NET_ADMIN: a sentence and status 6" $?
 says 7 "first network namespace" unshare -n "$LODGE" list; result "in another network namespace: a sentence and status 7" $?
 says 1 "No space left" sh -c '"$0" list >/dev/full' "$LODGE"; result "a list that cannot be written is a failure" $?
 
-echo "1..$TESTS"
-[ $FAILED = 0 ]
+finish

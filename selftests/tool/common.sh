@@ -6,16 +6,26 @@
 # mode, flat segments, interrupts off), its code written in hexadecimal.
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-LODGE=$TOP/build/lodge
+LODGE=${LODGE:-$TOP/build/lodge}
 export LODGE_DEVICE=${LODGE_DEVICE:-/dev/lodge}
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/lodge-tool.XXXXXX")
-trap 'rm -rf "$WORK"' EXIT
+cleanup()
+{
+	local guests
+
+	guests=$(jobs -p)
+	# shellcheck disable=SC2086
+	[ -z "$guests" ] || { kill -9 $guests; wait; } 2>/dev/null
+	rm -rf "$WORK"
+}
+trap cleanup EXIT
 cd "$WORK" || exit
 CASE=0 FAILED=0
 
 echo "KTAP version 1"
 
 # result STATUS NAME: one case; STATUS 0 is good. On failure what the tool said follows.
+# LODGE_TEST_UNTIL names a case behind which the script stops.
 result()
 {
 	CASE=$((CASE + 1))
@@ -27,6 +37,7 @@ result()
 		[ ! -e out ] || head -c 2000 out | tr -d '\r' | sed 's/^/# out: /'
 		[ ! -e err ] || head -c 2000 err | tr -d '\r' | sed 's/^/# err: /'
 	fi
+	[ "$2" != "$LODGE_TEST_UNTIL" ] || finish
 }
 
 skip()
