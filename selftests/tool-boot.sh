@@ -3,7 +3,8 @@
 # lab: cpus=2 seconds=600 memory=4G flags=both,slow
 #
 # Linux as a guest of `lodge run`, the lab's own kernel: disk, entropy, both
-# kinds of PCI interrupts, power-off, reboot, panic, memory above 4 GiB's hole.
+# kinds of PCI interrupts, power-off, reboot, panic, memory above 4 GiB's hole, and
+# three of them at once.
 
 . "$(dirname "$0")/tool/common.sh"
 
@@ -85,4 +86,52 @@ result $? "memory beyond the hole"
 shell 'echo; dd if=/dev/mem bs=4096 count=1 skip=$((0xd8000)) 2>&1; devmem 0xd8000000' --cmdline "$QUIET iomem=relaxed"
 [ "$STATUS" = 20 ] && grep -q 'GPA 0xd8000000' err
 result $? "a guest that touches unbacked memory ends: status 20"
+
+# until_seen PATTERN FILE: within the time that three guests take to boot side by side.
+until_seen()
+{
+	local try
+
+	for ((try = 0; try < 4 * LIMIT; try++)); do
+		! tr -d '\r' <"$2" | grep -qE "$1" || return 0
+		sleep 1
+	done
+	return 1
+}
+
+inputs=() pids=()
+for i in 1 2 3; do
+	mkfifo in$i
+	"$LODGE" run --name guest-$i --memory 256M <in$i >out$i 2>err$i &
+	pids+=($!)
+	exec {input}>in$i
+	inputs+=("$input")
+	echo "echo up-\$((1110 + $i))" >&"$input"
+done
+status=0
+for i in 1 2 3; do
+	until_seen "^up-111$i$" out$i || status=1
+done
+result $status "three guests come up at once"
+if [ "$LODGE_DEVICE" = /dev/kvm ]; then
+	skip "the list has the three" "KVM itself is under test"
+else
+	"$LODGE" list >out
+	status=$(($(wc -l <out) != 4))
+	for i in 1 2 3; do
+		grep -qE "^ *[0-9]+  guest-$i +${pids[i - 1]} +1 +256M  running +-$" out || status=1
+	done
+	result $status "the list has the three"
+fi
+# The first is killed, the others are told to end and do.
+kill -9 "${pids[0]}"
+status=0
+for i in 2 3; do
+	echo exit >&"${inputs[i - 1]}"
+	wait "${pids[i - 1]}" || status=1
+done
+result $status "two power off when one was killed"
+wait "${pids[0]}"
+[ "$LODGE_DEVICE" = /dev/kvm ] || { "$LODGE" list >out; [ "$(wc -l <out)" = 1 ]; }
+result $? "none is left in the list"
 finish

@@ -15,7 +15,7 @@ cleanup()
 
 	guests=$(jobs -p)
 	# shellcheck disable=SC2086
-	[ -z "$guests" ] || { kill -9 $guests; wait; } 2>/dev/null
+	[ -z "$guests" ] || { kill $guests; wait; } 2>/dev/null
 	rm -rf "$WORK"
 }
 trap cleanup EXIT
