@@ -61,7 +61,8 @@ $(BUILD)/%/lodge.ko: FORCE
 	$(Q)find $(@D) -xtype l -delete
 	+$(Q)$(LAB)/kernel-make $(*:-selftest=) M=$(@D) W=1 CONFIG_DEBUG_INFO_BTF_MODULES= \
 		$(if $(filter %-selftest,$*),LODGE_SELFTEST=1) $(KBUILD_ARGS) modules
-	$(Q)kmod/compat/check-symbols $(@D)/kmod/lodge.ko $(NEWEST_SYMVERS)
+	$(Q)kmod/compat/check-symbols $(@D)/kmod/lodge.ko "$(NEWEST_SYMVERS)" \
+		"$$($(LAB)/kernel-get --symvers $(*:-selftest=))"
 	$(Q)cmp -s $(@D)/kmod/lodge.ko $@ || cp $(@D)/kmod/lodge.ko $@
 
 # What the newest kernel fetched keeps for KVM alone, besides the committed list.

@@ -19,6 +19,9 @@ LODGE_OP(void, vcpu_free, (struct lodge_vcpu *vcpu))
 LODGE_OP(void, vcpu_reset, (struct lodge_vcpu *vcpu, bool init))
 LODGE_OP(void, cpuid_changed, (struct lodge_vcpu *vcpu))	/* intercepts that follow the guest's features */
 
+/* Preemption off, interrupts on: the vCPU is about to run on this CPU for the first time since it ran elsewhere. */
+LODGE_OP(void, vcpu_leave_cpu, (struct lodge_vcpu *vcpu))	/* vcpu->cpu is the old one still, or -1 */
+
 /* The section. */
 LODGE_OP(void, section_enter, (struct lodge_vcpu *vcpu))	/* this CPU's state: ASID, host block, lazily switched MSRs */
 LODGE_OP(void, section_leave, (struct lodge_vcpu *vcpu))

@@ -13,6 +13,7 @@ const struct lodge_backend *lodge_backend;
 
 static const struct lodge_backend *const lodge_backends[] = {
 	&lodge_svm_backend,
+	&lodge_vmx_backend,
 };
 
 static void backend_patch_calls(const struct lodge_backend_ops *ops)
@@ -24,12 +25,16 @@ static void backend_patch_calls(const struct lodge_backend_ops *ops)
 int lodge_backend_choose(void)
 {
 	unsigned int i;
-	int ret = -ENODEV;
+	int ret = -ENXIO;
 
-	for (i = 0; i < ARRAY_SIZE(lodge_backends) && ret; i++) {
+	for (i = 0; i < ARRAY_SIZE(lodge_backends) && ret == -ENXIO; i++) {
 		ret = lodge_backends[i]->check();
 		if (!ret)
 			lodge_backend = lodge_backends[i];
+	}
+	if (ret == -ENXIO) {
+		pr_info("this CPU has neither AMD-V (SVM) nor VT-x (VMX)\n");
+		return -ENODEV;
 	}
 	if (ret)
 		return ret;

@@ -20,7 +20,8 @@ struct lodge_backend_ops {
 /**
  * struct lodge_backend - one vendor
  * @name: "svm" or "vmx"
- * @check: 0 when this CPU has what lodge needs; else -ENODEV with one line logged that says what is missing
+ * @check: 0 when this CPU has what lodge needs; -ENXIO when it is not this vendor's; else -ENODEV with one line logged
+ *	that says what is missing
  * @setup: once after check: lodge_nested, permission maps
  * @teardown: undoes setup
  * @cpuid_adjust: takes from or adds to one entry of the supported CPUID table what this vendor's virtualization demands
@@ -37,7 +38,7 @@ struct lodge_backend {
 	struct lodge_backend_ops ops;
 };
 
-extern const struct lodge_backend lodge_svm_backend;
+extern const struct lodge_backend lodge_svm_backend, lodge_vmx_backend;
 extern const struct lodge_backend *lodge_backend;	/* the chosen one */
 
 int lodge_backend_choose(void);		/* picks, checks, sets up; -ENODEV */

@@ -4,6 +4,7 @@
  * exit at first, so the guest's values live in the vCPU; the backend lends it the CPU's own while it uses them.
  * The caller owns the vCPU.
  */
+#include <linux/hw_breakpoint.h>
 #include <linux/string.h>
 #include <asm/debugreg.h>
 #include <asm/processor-flags.h>
@@ -65,6 +66,29 @@ void lodge_debug_store(struct lodge_vcpu *vcpu)
 	get_debugreg(db[2], 2);
 	get_debugreg(db[3], 3);
 	memcpy(vcpu->db, db, sizeof(vcpu->db));
+}
+
+void lodge_host_breakpoints_save(struct lodge_host_breakpoints *host)
+{
+	host->active = hw_breakpoint_active();
+	if (likely(!host->active))
+		return;
+	get_debugreg(host->db[0], 0);
+	get_debugreg(host->db[1], 1);
+	get_debugreg(host->db[2], 2);
+	get_debugreg(host->db[3], 3);
+	get_debugreg(host->dr7, 7);
+}
+
+/* An exit leaves DR7 with every breakpoint off: APM 2, 15.6; SDM 3, 28.5.1. The addresses may be the guest's. */
+void lodge_host_breakpoints_put_back(const struct lodge_host_breakpoints *host)
+{
+	set_debugreg(host->db[0], 0);
+	set_debugreg(host->db[1], 1);
+	set_debugreg(host->db[2], 2);
+	set_debugreg(host->db[3], 3);
+	set_debugreg(DR6_RESERVED, 6);
+	set_debugreg(host->dr7, 7);
 }
 
 void lodge_debugregs_get(struct lodge_vcpu *vcpu, struct kvm_debugregs *out)

@@ -43,6 +43,20 @@ int lodge_debugregs_set(struct lodge_vcpu *vcpu, const struct kvm_debugregs *in)
 int lodge_dr_write(struct lodge_vcpu *vcpu, unsigned int dr, u64 value);	/* -EINVAL for #GP */
 u64 lodge_dr_read(struct lodge_vcpu *vcpu, unsigned int dr);
 void lodge_debug_load(struct lodge_vcpu *vcpu);		/* DR0-3, DR6 into the CPU; section */
+/* The host's breakpoints, which no exit brings back; section, interrupts off. */
+struct lodge_host_breakpoints {
+	bool active;
+	unsigned long db[4], dr7;
+};
+void lodge_host_breakpoints_save(struct lodge_host_breakpoints *host);
+void lodge_host_breakpoints_put_back(const struct lodge_host_breakpoints *host);
+
+static inline void lodge_host_breakpoints_restore(const struct lodge_host_breakpoints *host)
+{
+	if (unlikely(host->active))
+		lodge_host_breakpoints_put_back(host);
+}
+
 void lodge_debug_store(struct lodge_vcpu *vcpu);	/* DR0-3 back into vcpu->db */
 
 #endif

@@ -101,14 +101,16 @@ static int run_section(struct lodge_vcpu *vcpu)
 	int cpu, ret = LODGE_EXIT_RESUME;
 
 	preempt_disable();
-	local_irq_disable();
 	cpu = smp_processor_id();
 	if (unlikely(vcpu->cpu != cpu)) {
+		/* With interrupts on: the backend may have to call the other CPU. */
+		lodge_op(vcpu_leave_cpu)(vcpu);
 		vcpu->cpu = cpu;
 		/* Time has per-CPU parameters where the host's TSC is not stable. */
 		lodge_vcpu_request_self(vcpu, LODGE_REQ_CLOCK);
 		lodge_vcpu_request_self(vcpu, LODGE_REQ_TLB_FLUSH);
 	}
+	local_irq_disable();
 	if (!section_may_start(vcpu)) {
 		WRITE_ONCE(vcpu->mode, LODGE_OUTSIDE_GUEST);
 		local_irq_enable();

@@ -35,10 +35,8 @@ int svm_check(void)
 	u32 eax, ebx, ecx, edx;
 	u64 vm_cr;
 
-	if (!boot_cpu_has(X86_FEATURE_SVM)) {
-		pr_info("this CPU has no AMD-V (SVM)\n");
-		return -ENODEV;
-	}
+	if (!boot_cpu_has(X86_FEATURE_SVM))
+		return -ENXIO;
 	if (rdmsrq_safe(MSR_VM_CR, &vm_cr) == 0 && (vm_cr & BIT(4) /* SVMDIS */)) {
 		pr_info("AMD-V is disabled by the firmware: enable SVM in the firmware's setup\n");
 		return -ENODEV;

@@ -5,7 +5,6 @@
  */
 #include "svm.h"
 
-#include <linux/hw_breakpoint.h>
 #include <asm/asm.h>
 #include <asm/debugreg.h>
 #include <asm/msr.h>
@@ -67,29 +66,6 @@ static void svm_unload_debugregs(struct svm_vcpu *svm)
 	}
 }
 
-/* An exit leaves DR7 with every breakpoint off: APM 2, 15.6. The host's are put back, addresses too if they were ours. */
-static void svm_save_host_breakpoints(struct svm_cpu *cpu)
-{
-	cpu->host_breakpoints = hw_breakpoint_active();
-	if (likely(!cpu->host_breakpoints))
-		return;
-	get_debugreg(cpu->host_db[0], 0);
-	get_debugreg(cpu->host_db[1], 1);
-	get_debugreg(cpu->host_db[2], 2);
-	get_debugreg(cpu->host_db[3], 3);
-	get_debugreg(cpu->host_dr7, 7);
-}
-
-static void svm_restore_host_breakpoints(struct svm_cpu *cpu)
-{
-	set_debugreg(cpu->host_db[0], 0);
-	set_debugreg(cpu->host_db[1], 1);
-	set_debugreg(cpu->host_db[2], 2);
-	set_debugreg(cpu->host_db[3], 3);
-	set_debugreg(DR6_RESERVED, 6);
-	set_debugreg(cpu->host_dr7, 7);
-}
-
 void svm_section_enter(struct lodge_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
@@ -98,7 +74,7 @@ void svm_section_enter(struct lodge_vcpu *vcpu)
 	svm_branch_barrier(svm, cpu);
 	svm_asid_load(svm, cpu);
 	svm_vmsave(cpu->host_pa);
-	svm_save_host_breakpoints(cpu);
+	lodge_host_breakpoints_save(&cpu->breakpoints);
 	if (svm_has_tsc_aux(vcpu) && svm->tsc_aux != cpu->host_tsc_aux) {
 		wrmsrq(MSR_TSC_AUX, svm->tsc_aux);
 		cpu->loaded_tsc_aux = true;
@@ -118,8 +94,7 @@ void svm_section_leave(struct lodge_vcpu *vcpu)
 	}
 	if (unlikely(svm->drs_loaded))
 		svm_unload_debugregs(svm);
-	if (unlikely(cpu->host_breakpoints))
-		svm_restore_host_breakpoints(cpu);
+	lodge_host_breakpoints_restore(&cpu->breakpoints);
 }
 
 /* The task-priority register is the VMCB's while the guest runs, the LAPIC's outside. */

@@ -8,7 +8,7 @@
 #include <linux/percpu.h>
 
 #include "vmcb.h"
-#include "../lodge.h"
+#include "../regs.h"
 
 struct svm_vcpu {
 	struct lodge_vcpu vcpu;
@@ -39,8 +39,7 @@ struct svm_cpu {
 	struct svm_vcpu *last;		/* last vCPU here, for IBPB; only compared */
 	bool enabled;
 	bool loaded_tsc_aux;
-	bool host_breakpoints;
-	unsigned long host_db[4], host_dr7;
+	struct lodge_host_breakpoints breakpoints;
 };
 DECLARE_PER_CPU(struct svm_cpu, svm_cpu);
 
@@ -82,6 +81,7 @@ int svm_vcpu_init(struct lodge_vcpu *vcpu);
 void svm_vcpu_free(struct lodge_vcpu *vcpu);
 void svm_vcpu_reset(struct lodge_vcpu *vcpu, bool init);
 void svm_cpuid_changed(struct lodge_vcpu *vcpu);
+void svm_vcpu_leave_cpu(struct lodge_vcpu *vcpu);
 
 /* asid.c */
 void svm_asid_load(struct svm_vcpu *svm, struct svm_cpu *cpu);

@@ -122,6 +122,11 @@ void svm_vcpu_reset(struct lodge_vcpu *vcpu, bool init)
 	svm->hwcr = 0;
 }
 
+/* A VMCB is plain memory: nothing of it stays behind. */
+void svm_vcpu_leave_cpu(struct lodge_vcpu *vcpu)
+{
+}
+
 void svm_cpuid_changed(struct lodge_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);

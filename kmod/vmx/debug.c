@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Debug registers on VT-x. DR7 travels in the VMCS; DR0-3 and DR6 are the CPU's, and are lent to the guest from its
+ * first move to one of them, or its first armed breakpoint, until the section ends. SDM 3, 18.2 and 28.1.3.
+ */
+#include "vmx.h"
+
+#include <asm/debugreg.h>
+#include <asm/trapnr.h>
+
+#include "../backend.h"
+#include "../exit.h"
+
+void vmx_set_debugregs(struct lodge_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+	unsigned long flags = vmx_hold(vmx);
+	u32 exceptions = BIT(X86_TRAP_AC) | BIT(X86_TRAP_DB) | BIT(X86_TRAP_MC);
+
+	if (vcpu->guest_debug & KVM_GUESTDBG_USE_SW_BP)
+		exceptions |= BIT(X86_TRAP_BP);
+	vmcs_write(VMCS_EXCEPTIONS, exceptions);
+	vmcs_write(VMCS_GUEST_DR7, vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP ? vcpu->debug_dr7 : vcpu->dr7);
+	if (vmx->drs_loaded)
+		set_debugreg(vcpu->dr6, 6);
+	vmx_release(vmx, flags);
+}
+
+void vmx_load_debugregs(struct vmx_vcpu *vmx)
+{
+	struct lodge_vcpu *vcpu = &vmx->vcpu;
+
+	lodge_debug_load(vcpu);
+	set_debugreg(vcpu->dr6, 6);
+	vmx->drs_loaded = true;
+	if (vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP)
+		return;		/* the debugger's breakpoints: the guest's own stay out */
+	vmx_set_proc(vmx, vmx->proc & ~(u32)VMX_PROC_MOV_DR);
+}
+
+/* Whether the guest reads and writes the CPU's own. */
+static bool vmx_has_debugregs(const struct vmx_vcpu *vmx)
+{
+	return !(vmx->proc & VMX_PROC_MOV_DR);
+}
+
+void vmx_unload_debugregs(struct vmx_vcpu *vmx)
+{
+	struct lodge_vcpu *vcpu = &vmx->vcpu;
+	unsigned long dr6;
+
+	vmx->drs_loaded = false;
+	if (vmx_has_debugregs(vmx)) {
+		lodge_debug_store(vcpu);
+		get_debugreg(dr6, 6);
+		vcpu->dr6 = dr6;
+		vcpu->dr7 = vmcs_read(VMCS_GUEST_DR7);
+		vmx_set_proc(vmx, vmx->proc | VMX_PROC_MOV_DR);
+	}
+	set_debugreg(DR6_RESERVED, 6);
+}
+
+/* Delivering #DB would clear DR7.GD; handing it over at an entry does not: SDM 3, 27.6.1.1. */
+static void vmx_clear_general_detect(struct vmx_vcpu *vmx)
+{
+	struct lodge_vcpu *vcpu = &vmx->vcpu;
+
+	if (vmx_has_debugregs(vmx))
+		vcpu->dr7 = vmcs_read(VMCS_GUEST_DR7);
+	if (likely(!(vcpu->dr7 & LODGE_DR7_GD)))
+		return;
+	vcpu->dr7 &= ~LODGE_DR7_GD;
+	if (!(vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP))
+		vmcs_write(VMCS_GUEST_DR7, vcpu->dr7);
+}
+
+/* The exit tells what DR6 would have got, and leaves DR6 alone. INT1 is passed like a trap: RIP stands at it. */
+int vmx_exit_debug(struct vmx_vcpu *vmx, u32 event)
+{
+	u64 cause = vmcs_read(VMCS_QUALIFICATION) & (VMX_DEBUG_TRAPS | VMX_DEBUG_BD | VMX_DEBUG_BS);
+	struct lodge_vcpu *vcpu = &vmx->vcpu;
+	unsigned long dr6 = vcpu->dr6;
+	int ret;
+
+	if (vmx_has_debugregs(vmx))
+		get_debugreg(dr6, 6);
+	if ((event & VMX_EVENT_TYPE) == VMX_EVENT_INT1)
+		vcpu->rip += vmcs_read(VMCS_INSN_LENGTH);
+	vmx_clear_general_detect(vmx);
+	ret = lodge_exit_debug(vcpu, (dr6 & ~LODGE_DR6_TRAPS) | LODGE_DR6_ONES | cause);
+	if (vmx->drs_loaded)
+		set_debugreg(vcpu->dr6, 6);
+	return ret;
+}

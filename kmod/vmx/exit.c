@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * VT-x's exits decoded: a switch that calls. What an exit does is exit.c's of the common code. Called in the
+ * section with interrupts off; a handler that must sleep defers itself.
+ */
+#include "vmx.h"
+
+#include <asm/processor-flags.h>
+#include <asm/trapnr.h>
+
+#include "../backend.h"
+#include "../exit.h"
+
+/* Behind the instruction that exited. Compatibility mode and older ones have 32 bits. */
+static u64 vmx_next_rip(struct lodge_vcpu *vcpu)
+{
+	u64 next = vcpu->rip + vmcs_read(VMCS_INSN_LENGTH);
+
+	if (unlikely((next ^ vcpu->rip) >> 32) && !lodge_vcpu_in_long_code(vcpu))
+		next = (u32)next;
+	return next;
+}
+
+static int vmx_exit_port(struct vmx_vcpu *vmx)
+{
+	u32 info = vmcs_read(VMCS_QUALIFICATION);
+
+	vmx->vcpu.io = (struct lodge_exit_io) {
+		.port = info >> VMX_PORT_NUMBER_SHIFT,
+		.size = (info & VMX_PORT_SIZE) + 1,
+		.in = info & VMX_PORT_IN,
+		.string = info & VMX_PORT_STRING,
+		.next_rip = vmx_next_rip(&vmx->vcpu),
+	};
+	return lodge_exit_io(&vmx->vcpu);
+}
+
+/* An IRET that faulted after it unmasked NMIs will execute again: SDM 3, 28.2.3. */
+static void vmx_remask_nmis(struct vmx_vcpu *vmx)
+{
+	if (!(vmcs_read(VMCS_DELIVERY_EVENT) & VMX_EVENT_VALID))
+		vmx_set_nmi_mask(&vmx->vcpu, true);
+}
+
+static int vmx_exit_ept_violation(struct vmx_vcpu *vmx)
+{
+	u64 info = vmcs_read(VMCS_QUALIFICATION);
+	u32 access = info & VMX_EPT_FETCH ? LODGE_ACCESS_EXEC :
+		     info & VMX_EPT_WRITE ? LODGE_ACCESS_WRITE : LODGE_ACCESS_READ;
+
+	if (unlikely(info & VMX_EPT_NMI_UNBLOCKED))
+		vmx_remask_nmis(vmx);
+	/* The access had passed the guest's own tables: its GPA is the operand's. */
+	vmx->vcpu.fault.gva_valid = (info & VMX_EPT_LINEAR_VALID) && (info & VMX_EPT_FINAL);
+	return lodge_exit_fault(&vmx->vcpu, vmcs_read(VMCS_GPA), access);
+}
+
+static int vmx_exit_ept_misconfig(struct vmx_vcpu *vmx)
+{
+	vmx_report_misconfig(vmx, vmcs_read(VMCS_GPA));
+	return lodge_exit_unknown(&vmx->vcpu);
+}
+
+/* The host's own, which ended the guest's run: taken as the host would have. NMIs are blocked until its IRET. */
+static int vmx_exit_nmi(void)
+{
+	asm volatile("int $2");
+	return LODGE_EXIT_LEAVE;
+}
+
+static int vmx_exit_machine_check(void)
+{
+	asm volatile("int $0x12");
+	return LODGE_EXIT_RESUME;
+}
+
+static int vmx_exit_exception(struct vmx_vcpu *vmx)
+{
+	u32 event = vmcs_read(VMCS_EXIT_EVENT);
+
+	if ((event & VMX_EVENT_TYPE) == VMX_EVENT_NMI)
+		return vmx_exit_nmi();
+	if (unlikely(event & VMX_EVENT_NMI_UNBLOCKED))
+		vmx_remask_nmis(vmx);
+	switch (event & VMX_EVENT_VECTOR) {
+	case X86_TRAP_DB:
+		return vmx_exit_debug(vmx, event);
+	case X86_TRAP_BP:
+		return lodge_exit_breakpoint(&vmx->vcpu);
+	case X86_TRAP_AC:
+		lodge_queue_exception(&vmx->vcpu, X86_TRAP_AC, true, 0);
+		return LODGE_EXIT_RESUME;
+	case X86_TRAP_MC:
+		return vmx_exit_machine_check();
+	default:
+		return lodge_exit_unknown(&vmx->vcpu);
+	}
+}
+
+static int vmx_exit_dr(struct vmx_vcpu *vmx)
+{
+	struct lodge_vcpu *vcpu = &vmx->vcpu;
+
+	/* General detect comes as #DB once the moves do not exit. */
+	if ((vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP) || (vcpu->dr7 & LODGE_DR7_GD))
+		return lodge_exit_system(vcpu);
+	vmx_load_debugregs(vmx);
+	return LODGE_EXIT_RESUME;
+}
+
+static int vmx_exit_window(struct vmx_vcpu *vmx)
+{
+	vmx_clear_windows(vmx, VMX_PROC_INTERRUPT_WINDOW);
+	return lodge_exit_window(&vmx->vcpu);
+}
+
+static int vmx_exit_look_at_events(struct vmx_vcpu *vmx)
+{
+	lodge_vcpu_request_self(&vmx->vcpu, LODGE_REQ_EVENT);
+	return LODGE_EXIT_RESUME;
+}
+
+static int vmx_exit_nmi_window(struct vmx_vcpu *vmx)
+{
+	vmx_clear_windows(vmx, VMX_PROC_NMI_WINDOW);
+	return vmx_exit_look_at_events(vmx);
+}
+
+static noinline int vmx_exit_entry_failed(struct vmx_vcpu *vmx)
+{
+	if (!(vmx->reason & VMX_REASON_ENTRY_REFUSED)) {
+		vmx_report_failed_entry(vmx);
+		vmx_cancel_injection(&vmx->vcpu);
+	}
+	return lodge_exit_entry_failed(&vmx->vcpu, vmx_exit_reason(&vmx->vcpu));
+}
+
+/* Exits that are instructions which common code executes, once it knows where the next one begins. */
+static int vmx_exit_instruction(struct vmx_vcpu *vmx)
+{
+	struct lodge_vcpu *vcpu = &vmx->vcpu;
+
+	vcpu->next_rip = vmx_next_rip(vcpu);
+	switch (vmx->reason) {
+	case VMX_REASON_CPUID:
+		return lodge_exit_cpuid(vcpu);
+	case VMX_REASON_RDMSR:
+		return lodge_exit_rdmsr(vcpu);
+	case VMX_REASON_WRMSR:
+		return lodge_exit_wrmsr(vcpu);
+	case VMX_REASON_HLT:
+		return lodge_exit_hlt(vcpu);
+	case VMX_REASON_VMCALL:
+		return lodge_exit_hypercall(vcpu);
+	case VMX_REASON_PAUSE:
+		return lodge_exit_pause(vcpu);
+	case VMX_REASON_XSETBV:
+		return lodge_exit_xsetbv(vcpu);
+	default:
+		return lodge_exit_nop(vcpu);
+	}
+}
+
+int vmx_handle_exit(struct lodge_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+
+	switch (vmx->reason) {
+	case VMX_REASON_INTERRUPT:
+	case VMX_REASON_INIT:
+		return lodge_exit_host_event(vcpu);
+	case VMX_REASON_PORT:
+		return vmx_exit_port(vmx);
+	case VMX_REASON_EPT_VIOLATION:
+		return vmx_exit_ept_violation(vmx);
+	case VMX_REASON_CPUID:
+	case VMX_REASON_RDMSR:
+	case VMX_REASON_WRMSR:
+	case VMX_REASON_HLT:
+	case VMX_REASON_VMCALL:
+	case VMX_REASON_PAUSE:
+	case VMX_REASON_XSETBV:
+	case VMX_REASON_INVD:
+	case VMX_REASON_WBINVD:
+	case VMX_REASON_MONITOR:
+	case VMX_REASON_MWAIT:
+		return vmx_exit_instruction(vmx);
+	case VMX_REASON_INTERRUPT_WINDOW:
+		return vmx_exit_window(vmx);
+	case VMX_REASON_NMI_WINDOW:
+		return vmx_exit_nmi_window(vmx);
+	case VMX_REASON_TPR:
+		return vmx_exit_look_at_events(vmx);
+	case VMX_REASON_EXCEPTION:
+		return vmx_exit_exception(vmx);
+	case VMX_REASON_CR:
+		return lodge_exit_system(vcpu);
+	case VMX_REASON_DR:
+		return vmx_exit_dr(vmx);
+	case VMX_REASON_TRIPLE_FAULT:
+		return lodge_exit_shutdown(vcpu);
+	case VMX_REASON_RDPMC:
+		return lodge_exit_general_protection(vcpu);
+	case VMX_REASON_GETSEC:
+	case VMX_REASON_VMCLEAR ... VMX_REASON_VMXON:
+	case VMX_REASON_INVEPT:
+	case VMX_REASON_INVVPID:
+	case VMX_REASON_VMFUNC:
+		return lodge_exit_undefined(vcpu);
+	case VMX_REASON_ENTRY_MACHINE_CHECK:
+		return vmx_exit_machine_check();
+	case VMX_REASON_EPT_MISCONFIG:
+		return vmx_exit_ept_misconfig(vmx);
+	default:
+		return vmx->reason & VMX_REASON_ENTRY_FAILED ? vmx_exit_entry_failed(vmx) : lodge_exit_unknown(vcpu);
+	}
+}
+
+unsigned int vmx_get_insn_bytes(struct lodge_vcpu *vcpu, const u8 **bytes)
+{
+	return 0;
+}
+
+/* A refused entry is told by the CPU's error number alone, as KVM does. */
+u64 vmx_exit_reason(struct lodge_vcpu *vcpu)
+{
+	u32 reason = to_vmx(vcpu)->reason;
+
+	return reason & VMX_REASON_ENTRY_REFUSED ? (u16)reason : reason;
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * VT-x per CPU: VMX operation on and off, and what all VMs share. Who switches it on and off, and when, is hardware.c
+ * of the common code; what of it the kernel does itself, compat/vmxon.c. Interrupts are off in what is per CPU.
+ */
+#include "vmx.h"
+
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <asm/io.h>
+
+#include "../compat/vmxon.h"
+#include "../mmu/mmu.h"
+
+DEFINE_PER_CPU(struct vmx_cpu, vmx_cpu);
+hpa_t vmx_msr_bitmap_pa;
+static void *vmx_msr_bitmap;
+
+int vmx_setup(void)
+{
+	int i;
+
+	for_each_possible_cpu(i)
+		INIT_LIST_HEAD(&per_cpu(vmx_cpu, i).vmcss);
+	vmx_msr_bitmap = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!vmx_msr_bitmap)
+		return -ENOMEM;
+	vmx_msr_bitmap_init(vmx_msr_bitmap);
+	vmx_msr_bitmap_pa = virt_to_phys(vmx_msr_bitmap);
+
+	for_each_possible_cpu(i) {
+		struct vmx_cpu *cpu = per_cpu_ptr(&vmx_cpu, i);
+
+		cpu->vmxon = (void *)get_zeroed_page(GFP_KERNEL);
+		if (!cpu->vmxon)
+			goto free_all;
+		*(u32 *)cpu->vmxon = vmx_caps.revision;
+	}
+
+	lodge_nested = (struct lodge_nested_config) {
+		.format = LODGE_NESTED_EPT,
+		.levels = 4,
+		.has_1g = vmx_caps.ept & VMX_CAP_EPT_1G,
+		.has_ad = vmx_caps.ept & VMX_CAP_EPT_ACCESSED_DIRTY,
+	};
+	return 0;
+
+free_all:
+	vmx_teardown();
+	return -ENOMEM;
+}
+
+void vmx_teardown(void)
+{
+	int i;
+
+	for_each_possible_cpu(i) {
+		struct vmx_cpu *cpu = per_cpu_ptr(&vmx_cpu, i);
+
+		free_page((unsigned long)cpu->vmxon);
+		cpu->vmxon = NULL;
+	}
+	free_page((unsigned long)vmx_msr_bitmap);
+	vmx_msr_bitmap = NULL;
+}
+
+/* What another hypervisor left in the TLB may bear the marks that this one will use. */
+static void vmx_flush_everything(void)
+{
+	if (vmx_caps.ept & VMX_CAP_INVEPT_ALL)
+		vmx_invept(VMX_INVEPT_ALL, 0);
+	if (vmx_caps.proc2 & VMX_PROC2_VPID)
+		vmx_invvpid(VMX_INVVPID_ALL, 0);
+}
+
+int vmx_cpu_enable(void)
+{
+	struct vmx_cpu *cpu = this_cpu_ptr(&vmx_cpu);
+	int ret = lodge_compat_vmxon(virt_to_phys(cpu->vmxon));
+
+	if (ret)
+		return ret;
+	vmx_flush_everything();
+	cpu->last = NULL;
+	cpu->current_vmcs = NULL;
+	vmx_host_read_msrs(&cpu->host);
+	cpu->enabled = true;
+	return 0;
+}
+
+void vmx_cpu_disable(void)
+{
+	struct vmx_cpu *cpu = this_cpu_ptr(&vmx_cpu);
+
+	if (!cpu->enabled)
+		return;
+	cpu->enabled = false;
+	vmx_clear_all(cpu);
+	lodge_compat_vmxoff();
+}
+
+bool vmx_cpu_is_enabled(void)
+{
+	return this_cpu_read(vmx_cpu.enabled);
+}
