@@ -7,6 +7,7 @@
 #	make check		builds and runs every test
 #	make check-peers	judges lodge by programs written for KVM: the kernel tree's
 #				own KVM selftests, Debian's QEMU, libvirt (PEERS="--anew NAME...")
+#	make check-vtx		runs the behaviour tests on AMD-V and VT-x, writes build/vtx.json
 #	make check-mutants	breaks what each test guards and expects it to notice
 #	make style		the mechanical part of the house's style
 #	make install		module, udev rule, tool, manual page, headers (DESTDIR, PREFIX)
@@ -81,6 +82,9 @@ check:
 check-peers:
 	$(Q)selftests/peers/check $(PEERS)
 
+check-vtx:
+	$(Q)$(LAB)/check-vtx
+
 check-mutants:
 	$(Q)selftests/mutants/run $(MUTANTS)
 
@@ -117,4 +121,4 @@ clean:
 
 FORCE:
 
-.PHONY: all tool modules tests refresh-kvm-only run check check-peers check-mutants style install uninstall clean FORCE
+.PHONY: all tool modules tests refresh-kvm-only run check check-peers check-vtx check-mutants style install uninstall clean FORCE

@@ -10,6 +10,7 @@
 /* Hardware, per CPU: interrupts off. */
 LODGE_OP(int, cpu_enable, (void))			/* 0, -EBUSY: another hypervisor holds the feature */
 LODGE_OP(void, cpu_disable, (void))
+LODGE_OP(void, cpu_emergency, (void))			/* a crash: off, in any context, and nothing else */
 LODGE_OP(bool, cpu_is_enabled, (void))			/* still ours? */
 
 /* vCPU lifetime; the backend's struct embeds struct lodge_vcpu. May sleep. */

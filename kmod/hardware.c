@@ -12,12 +12,18 @@
 #include <linux/printk.h>
 #include <linux/reboot.h>
 #include <linux/smp.h>
+#include <linux/workqueue.h>
 
 #include "backend.h"
 #include "compat/compat.h"
+#include "compat/emergency.h"
+
+/* How long the emergency callback outlives the last VM: taking it back waits for a grace period. */
+#define EMERGENCY_KEEP	(2 * HZ)
 
 static DEFINE_MUTEX(hardware_lock);
 static unsigned int hardware_users;	/* under hardware_lock */
+static bool hardware_has_emergency;	/* under hardware_lock */
 static enum cpuhp_state hardware_state;
 
 static void hardware_enable_cpu(void *failures)
@@ -30,6 +36,23 @@ static void hardware_disable_cpu(void *unused)
 {
 	lodge_op(cpu_disable)();
 }
+
+static void hardware_emergency(void)
+{
+	lodge_op(cpu_emergency)();
+}
+
+static void hardware_forget_emergency(struct work_struct *work)
+{
+	mutex_lock(&hardware_lock);
+	if (!hardware_users && hardware_has_emergency) {
+		hardware_has_emergency = false;
+		lodge_compat_emergency_unregister(hardware_emergency);
+	}
+	mutex_unlock(&hardware_lock);
+}
+
+static DECLARE_DELAYED_WORK(hardware_emergency_work, hardware_forget_emergency);
 
 static int hardware_enable_all(void)
 {
@@ -48,8 +71,11 @@ int lodge_hardware_get(void)
 
 	cpus_read_lock();
 	mutex_lock(&hardware_lock);
-	if (!hardware_users)
+	if (!hardware_users) {
 		ret = hardware_enable_all();
+		if (!ret && !hardware_has_emergency)
+			hardware_has_emergency = lodge_compat_emergency_register(hardware_emergency);
+	}
 	if (!ret)
 		hardware_users++;
 	mutex_unlock(&hardware_lock);
@@ -63,8 +89,10 @@ void lodge_hardware_put(void)
 {
 	cpus_read_lock();
 	mutex_lock(&hardware_lock);
-	if (!--hardware_users)
+	if (!--hardware_users) {
 		on_each_cpu(hardware_disable_cpu, NULL, true);
+		schedule_delayed_work(&hardware_emergency_work, EMERGENCY_KEEP);
+	}
 	mutex_unlock(&hardware_lock);
 	cpus_read_unlock();
 }
@@ -143,6 +171,8 @@ int lodge_hardware_init(void)
 
 void lodge_hardware_exit(void)
 {
+	cancel_delayed_work_sync(&hardware_emergency_work);
+	hardware_forget_emergency(NULL);
 	lodge_compat_unregister_syscore(&hardware_syscore);
 	unregister_reboot_notifier(&hardware_reboot_block);
 	cpuhp_remove_state_nocalls(hardware_state);

@@ -60,9 +60,18 @@ static const struct insn insns[] = {
 	{ "rdmsr", { 0x0f, 0x32 }, 2, check_rdmsr },
 	{ "wrmsr", { 0x0f, 0x30 }, 2, check_wrmsr },
 	{ "vmmcall", { 0x0f, 0x01, 0xd9 }, 3, check_hypercall },
+	{ "vmcall", { 0x0f, 0x01, 0xc1 }, 3, check_hypercall },
 	{ "invd", { 0x0f, 0x08 }, 2, check_nothing },
 	{ "pause", { 0xf3, 0x90 }, 2, check_nothing },
 };
+
+/* Each vendor has a hypercall instruction of its own. */
+static bool insn_is_foreign(const struct insn *insn)
+{
+	bool amd = cpuid(0x80000001, 0).ecx & BIT(2);
+
+	return insn->check == check_hypercall && (insn->bytes[2] == 0xd9) != amd;
+}
 
 /*
  * Prefixes that change nothing here: segment overrides, operand and address
@@ -219,10 +228,13 @@ static void all_of(enum guest_mode mode, bool absent)
 	if (absent)
 		page_remove(vm, mode);
 	msr_set(vcpu, MSR, MSR_OLD);
-	for (i = 0; i < ARRAY_SIZE(insns); i++)
+	for (i = 0; i < ARRAY_SIZE(insns); i++) {
+		if (insn_is_foreign(&insns[i]))
+			continue;
 		for (prefixes = 0; prefixes <= MAX_PREFIXES; prefixes++)
 			for (first = 1; first <= prefixes + insns[i].len; first++)
 				one(vcpu, mode, &insns[i], prefixes, first, absent);
+	}
 	vm_free(vm);
 }
 

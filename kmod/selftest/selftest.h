@@ -17,7 +17,8 @@
 	UNIT(pit)	\
 	UNIT(ioapic)	\
 	UNIT(lapic)	\
-	UNIT(routing)
+	UNIT(routing)	\
+	UNIT(vmx_state)
 
 #define UNIT(name)	int lodge_selftest_##name(void);
 LODGE_SELFTEST_UNITS(UNIT)

@@ -156,6 +156,11 @@ void svm_cpu_disable(void)
 	wrmsrq(MSR_EFER, efer & ~EFER_SVME);
 }
 
+void svm_cpu_emergency(void)
+{
+	svm_cpu_disable();
+}
+
 bool svm_cpu_is_enabled(void)
 {
 	u64 efer;

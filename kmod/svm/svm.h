@@ -72,6 +72,7 @@ int svm_setup(void);
 void svm_teardown(void);
 int svm_cpu_enable(void);
 void svm_cpu_disable(void);
+void svm_cpu_emergency(void);
 bool svm_cpu_is_enabled(void);
 extern hpa_t svm_iopm_pa, svm_msrpm_pa;
 

@@ -93,7 +93,7 @@ static int vmx_negotiate_all(bool true_msrs)
 			.msr = MSR_IA32_VMX_PROCBASED_CTLS2,
 			.needed = VMX_PROC2_EPT | VMX_PROC2_UNRESTRICTED,
 			.wanted = VMX_PROC2_RDTSCP | VMX_PROC2_VPID | VMX_PROC2_WBINVD | VMX_PROC2_INVPCID |
-				  VMX_PROC2_XSAVES,
+				  VMX_PROC2_XSAVES | VMX_PROC2_PAUSE_LOOP,
 		}, {
 			.name = "exit", .result = &vmx_caps.exit,
 			.msr = MSR_IA32_VMX_EXIT_CTLS, .true_msr = MSR_IA32_VMX_TRUE_EXIT_CTLS,

@@ -44,34 +44,29 @@ static bool vmx_has_debugregs(const struct vmx_vcpu *vmx)
 	return !(vmx->proc & VMX_PROC_MOV_DR);
 }
 
-void vmx_unload_debugregs(struct vmx_vcpu *vmx)
+/* After an exit: what the guest may have written itself. */
+void vmx_read_debugregs(struct vmx_vcpu *vmx)
 {
 	struct lodge_vcpu *vcpu = &vmx->vcpu;
 	unsigned long dr6;
 
-	vmx->drs_loaded = false;
-	if (vmx_has_debugregs(vmx)) {
-		lodge_debug_store(vcpu);
-		get_debugreg(dr6, 6);
-		vcpu->dr6 = dr6;
-		vcpu->dr7 = vmcs_read(VMCS_GUEST_DR7);
-		vmx_set_proc(vmx, vmx->proc | VMX_PROC_MOV_DR);
-	}
-	set_debugreg(DR6_RESERVED, 6);
+	if (!vmx_has_debugregs(vmx))
+		return;
+	get_debugreg(dr6, 6);
+	vcpu->dr6 = dr6;
+	vcpu->dr7 = vmcs_read(VMCS_GUEST_DR7);
 }
 
-/* Delivering #DB would clear DR7.GD; handing it over at an entry does not: SDM 3, 27.6.1.1. */
-static void vmx_clear_general_detect(struct vmx_vcpu *vmx)
+void vmx_unload_debugregs(struct vmx_vcpu *vmx)
 {
 	struct lodge_vcpu *vcpu = &vmx->vcpu;
 
-	if (vmx_has_debugregs(vmx))
-		vcpu->dr7 = vmcs_read(VMCS_GUEST_DR7);
-	if (likely(!(vcpu->dr7 & LODGE_DR7_GD)))
-		return;
-	vcpu->dr7 &= ~LODGE_DR7_GD;
-	if (!(vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP))
-		vmcs_write(VMCS_GUEST_DR7, vcpu->dr7);
+	vmx->drs_loaded = false;
+	if (vmx_has_debugregs(vmx)) {
+		lodge_debug_store(vcpu);
+		vmx_set_proc(vmx, vmx->proc | VMX_PROC_MOV_DR);
+	}
+	set_debugreg(DR6_RESERVED, 6);
 }
 
 /* The exit tells what DR6 would have got, and leaves DR6 alone. INT1 is passed like a trap: RIP stands at it. */
@@ -79,15 +74,15 @@ int vmx_exit_debug(struct vmx_vcpu *vmx, u32 event)
 {
 	u64 cause = vmcs_read(VMCS_QUALIFICATION) & (VMX_DEBUG_TRAPS | VMX_DEBUG_BD | VMX_DEBUG_BS);
 	struct lodge_vcpu *vcpu = &vmx->vcpu;
-	unsigned long dr6 = vcpu->dr6;
+	u64 dr6 = LODGE_DR6_ONES | cause;
 	int ret;
 
-	if (vmx_has_debugregs(vmx))
-		get_debugreg(dr6, 6);
+	/* A debugger hears of this cause alone; for the guest the older ones stay. */
+	if (!(vcpu->guest_debug & (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP)))
+		dr6 |= vcpu->dr6 & ~LODGE_DR6_TRAPS;
 	if ((event & VMX_EVENT_TYPE) == VMX_EVENT_INT1)
 		vcpu->rip += vmcs_read(VMCS_INSN_LENGTH);
-	vmx_clear_general_detect(vmx);
-	ret = lodge_exit_debug(vcpu, (dr6 & ~LODGE_DR6_TRAPS) | LODGE_DR6_ONES | cause);
+	ret = lodge_exit_debug(vcpu, dr6);
 	if (vmx->drs_loaded)
 		set_debugreg(vcpu->dr6, 6);
 	return ret;

@@ -6,8 +6,11 @@
 #include "vmx.h"
 
 #include <linux/printk.h>
+#include <asm/cpufeature.h>
+#include <asm/msr.h>
 
 #include "../mmu/entry.h"
+#include "guest_state.h"
 
 /* SDM 3, 31.4. */
 static const char *vmx_insn_error_name(u32 error)
@@ -32,10 +35,58 @@ u32 vmx_report_refused_entry(struct vmx_vcpu *vmx)
 	return error;
 }
 
+static void vmx_read_segments(struct vmx_guest_state *state)
+{
+	unsigned int i;
+
+	for (i = 0; i < VMX_NR_SEGMENTS; i++) {
+		state->segments[i] = (struct vmx_state_segment) {
+			.selector = vmcs_read(VMCS_GUEST_SELECTOR + 2 * i),
+			.limit = vmcs_read(VMCS_GUEST_LIMIT + 2 * i),
+			.attributes = vmcs_read(VMCS_GUEST_ATTRIBUTES + 2 * i),
+			.base = vmcs_read(VMCS_GUEST_BASE + 2 * i),
+		};
+	}
+}
+
+static void vmx_read_guest_state(struct vmx_guest_state *state)
+{
+	int i;
+
+	*state = (struct vmx_guest_state) {
+		.cr0 = vmcs_read(VMCS_GUEST_CR0), .cr3 = vmcs_read(VMCS_GUEST_CR3), .cr4 = vmcs_read(VMCS_GUEST_CR4),
+		.dr7 = vmcs_read(VMCS_GUEST_DR7), .efer = vmcs_read(VMCS_GUEST_EFER), .pat = vmcs_read(VMCS_GUEST_PAT),
+		.rip = vmcs_read(VMCS_GUEST_RIP), .rflags = vmcs_read(VMCS_GUEST_RFLAGS),
+		.pending_debug = vmcs_read(VMCS_GUEST_PENDING_DEBUG), .debugctl = vmcs_read(VMCS_GUEST_DEBUGCTL),
+		.link = vmcs_read(VMCS_LINK_POINTER),
+		.sysenter_esp = vmcs_read(VMCS_GUEST_SYSENTER_ESP),
+		.sysenter_eip = vmcs_read(VMCS_GUEST_SYSENTER_EIP),
+		.activity = vmcs_read(VMCS_GUEST_ACTIVITY), .shadow = vmcs_read(VMCS_GUEST_SHADOW),
+		.entry_controls = vmcs_read(VMCS_ENTRY_CONTROLS), .event = vmcs_read(VMCS_ENTRY_EVENT),
+		.gdt_base = vmcs_read(VMCS_GUEST_GDT_BASE), .gdt_limit = vmcs_read(VMCS_GUEST_GDT_LIMIT),
+		.idt_base = vmcs_read(VMCS_GUEST_IDT_BASE), .idt_limit = vmcs_read(VMCS_GUEST_IDT_LIMIT),
+		.physical_bits = boot_cpu_data.x86_phys_bits,
+		.linear_bits = vmcs_read(VMCS_GUEST_CR4) & X86_CR4_LA57 ? 57 : 48,
+	};
+	for (i = 0; i < 4; i++)
+		state->pdptes[i] = vmcs_read(VMCS_GUEST_PDPTE(i));
+	vmx_read_segments(state);
+	rdmsrq(MSR_IA32_VMX_CR0_FIXED0, state->cr0_must);
+	rdmsrq(MSR_IA32_VMX_CR0_FIXED1, state->cr0_may);
+	rdmsrq(MSR_IA32_VMX_CR4_FIXED0, state->cr4_must);
+	rdmsrq(MSR_IA32_VMX_CR4_FIXED1, state->cr4_may);
+}
+
+/* Entry failures by themselves are told to user space: a line for whoever wonders why. */
 void vmx_report_failed_entry(struct vmx_vcpu *vmx)
 {
-	pr_err_ratelimited("vCPU %u: VM entry failed, reason %#x, qualification %#llx\n", vmx->vcpu.id, vmx->reason,
-			   vmcs_read(VMCS_QUALIFICATION));
+	struct vmx_guest_state state;
+	const char *fault;
+
+	vmx_read_guest_state(&state);
+	fault = vmx_guest_state_fault(&state);
+	pr_err_ratelimited("vCPU %u: VM entry failed, reason %#x, qualification %#llx: %s\n", vmx->vcpu.id,
+			   vmx->reason, vmcs_read(VMCS_QUALIFICATION), fault ?: "no rule known to lodge is broken");
 }
 
 void vmx_report_misconfig(struct vmx_vcpu *vmx, gpa_t gpa)

@@ -99,6 +99,13 @@ void vmx_cpu_disable(void)
 	lodge_compat_vmxoff();
 }
 
+/* Whatever was interrupted may have the list of VMCSs in its hands: their contents are lost. */
+void vmx_cpu_emergency(void)
+{
+	if (this_cpu_read(vmx_cpu.enabled))
+		lodge_compat_vmxoff();
+}
+
 bool vmx_cpu_is_enabled(void)
 {
 	return this_cpu_read(vmx_cpu.enabled);

@@ -211,7 +211,6 @@ void vmx_set_cr3(struct lodge_vcpu *vcpu, u64 cr3)
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	unsigned long flags = vmx_hold(vmx);
 
-	vmx->cr3 = cr3;
 	vmcs_write(VMCS_GUEST_CR3, cr3);
 	vmx_release(vmx, flags);
 	vmx_load_pdptes(vmx);

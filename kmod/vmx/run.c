@@ -60,8 +60,7 @@ void vmx_section_leave(struct lodge_vcpu *vcpu)
 
 	vmx->rsp = vmcs_read(VMCS_GUEST_RSP);
 	vcpu->gprs[LODGE_RSP] = vmx->rsp;
-	vmx->cr3 = vmcs_read(VMCS_GUEST_CR3);
-	vcpu->cr3 = vmx->cr3;
+	vcpu->cr3 = vmcs_read(VMCS_GUEST_CR3);
 	vcpu->cr0 = (vcpu->cr0 & ~(u64)X86_CR0_TS) | (vmcs_read(VMCS_GUEST_CR0) & X86_CR0_TS);
 	vcpu->events.nmi.masked = vmx_shadow(vmx) & VMX_SHADOW_NMI;
 	if (unlikely(vmx->drs_loaded))
@@ -145,6 +144,8 @@ void vmx_run(struct lodge_vcpu *vcpu)
 	vcpu->rflags = vmx->rflags;
 	if (unlikely(vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP))
 		vcpu->rflags &= ~(u64)(X86_EFLAGS_TF | X86_EFLAGS_RF);
+	if (unlikely(vmx->drs_loaded))
+		vmx_read_debugregs(vmx);
 	vmx_sync_tpr(vmx);
 	vmx_complete_injection(vmx);
 }

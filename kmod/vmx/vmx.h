@@ -33,7 +33,7 @@ struct vmx_vcpu {
 	bool interrupt_held;		/* what was handed over cannot go in yet: the window is open */
 	u32 proc, proc2;		/* the controls of that name */
 	u32 tpr_threshold;
-	u64 rsp, cr3;
+	u64 rsp;
 
 	/* Once a section: what VM exits load for the host. (v) */
 	u64 host_cr3, host_cr4, host_fs_base;
@@ -90,6 +90,7 @@ int vmx_setup(void);
 void vmx_teardown(void);
 int vmx_cpu_enable(void);
 void vmx_cpu_disable(void);
+void vmx_cpu_emergency(void);
 bool vmx_cpu_is_enabled(void);
 extern hpa_t vmx_msr_bitmap_pa;
 
@@ -166,6 +167,7 @@ void vmx_set_pat(struct lodge_vcpu *vcpu);
 /* debug.c */
 void vmx_set_debugregs(struct lodge_vcpu *vcpu);
 void vmx_load_debugregs(struct vmx_vcpu *vmx);
+void vmx_read_debugregs(struct vmx_vcpu *vmx);
 void vmx_unload_debugregs(struct vmx_vcpu *vmx);
 int vmx_exit_debug(struct vmx_vcpu *vmx, u32 event);
 

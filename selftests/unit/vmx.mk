@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: GPL-2.0-only
+UNITS += vmx_state
+vmx_state-sources := kmod/selftest/vmx_state.c kmod/vmx/guest_state.c
