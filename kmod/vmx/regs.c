@@ -248,13 +248,13 @@ void vmx_set_efer(struct lodge_vcpu *vcpu, u64 efer)
 	vmx_release(vmx, flags);
 }
 
+/* Also called while the CPU resumes, before VMX is on again: outside of a section it is left to the next one. */
 void vmx_set_tsc_offset(struct lodge_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
-	unsigned long flags = vmx_hold(vmx);
 
-	vmcs_write(VMCS_TSC_OFFSET, vcpu->tsc_offset);
-	vmx_release(vmx, flags);
+	if (vmx->in_section)
+		vmx_write_tsc_offset(vmx);
 }
 
 void vmx_set_pat(struct lodge_vcpu *vcpu)

@@ -44,6 +44,7 @@ void vmx_section_enter(struct lodge_vcpu *vcpu)
 	vmx->in_section = true;
 	vmx_host_enter(vmx, cpu);
 	vmx_check_shadow(vmx);
+	vmx_write_tsc_offset(vmx);
 	if (vmx->rsp != vcpu->gprs[LODGE_RSP]) {
 		vmx->rsp = vcpu->gprs[LODGE_RSP];
 		vmcs_write(VMCS_GUEST_RSP, vmx->rsp);

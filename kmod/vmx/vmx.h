@@ -33,7 +33,7 @@ struct vmx_vcpu {
 	bool interrupt_held;		/* what was handed over cannot go in yet: the window is open */
 	u32 proc, proc2;		/* the controls of that name */
 	u32 tpr_threshold;
-	u64 rsp;
+	u64 rsp, tsc_offset;
 
 	/* Once a section: what VM exits load for the host. (v) */
 	u64 host_cr3, host_cr4, host_fs_base;
@@ -162,6 +162,14 @@ void vmx_set_cr3(struct lodge_vcpu *vcpu, u64 cr3);
 void vmx_set_cr4(struct lodge_vcpu *vcpu, u64 cr4);
 void vmx_set_efer(struct lodge_vcpu *vcpu, u64 efer);
 void vmx_set_tsc_offset(struct lodge_vcpu *vcpu);
+
+static inline void vmx_write_tsc_offset(struct vmx_vcpu *vmx)
+{
+	if (vmx->tsc_offset == vmx->vcpu.tsc_offset)
+		return;
+	vmx->tsc_offset = vmx->vcpu.tsc_offset;
+	vmcs_write(VMCS_TSC_OFFSET, vmx->tsc_offset);
+}
 void vmx_set_pat(struct lodge_vcpu *vcpu);
 
 /* debug.c */
