@@ -66,6 +66,15 @@ $(BUILD)/%/lodge.ko: FORCE
 		"$$($(LAB)/kernel-get --symvers $(*:-selftest=))"
 	$(Q)cmp -s $(@D)/kmod/lodge.ko $@ || cp $(@D)/kmod/lodge.ko $@
 
+# Helpers of tests that only a module can give them.
+test-modules: $(KERNELS:%=$(BUILD)/selftests/vmxoff-%.ko)
+
+$(BUILD)/selftests/vmxoff-%.ko: selftests/vmxoff/vmxoff.c selftests/vmxoff/Kbuild
+	$(Q)mkdir -p $(BUILD)/vmxoff-$*
+	$(Q)cp $^ $(BUILD)/vmxoff-$*
+	+$(Q)$(LAB)/kernel-make $* M=$(BUILD)/vmxoff-$* W=1 CONFIG_DEBUG_INFO_BTF_MODULES= modules
+	$(Q)mkdir -p $(@D) && cp $(BUILD)/vmxoff-$*/vmxoff.ko $@
+
 # What the newest kernel fetched keeps for KVM alone, besides the committed list.
 NEWEST_SYMVERS = $(shell $(LAB)/kernel-get --symvers newest)
 
@@ -121,4 +130,4 @@ clean:
 
 FORCE:
 
-.PHONY: all tool modules tests refresh-kvm-only run check check-peers check-vtx check-mutants style install uninstall clean FORCE
+.PHONY: all tool modules tests test-modules refresh-kvm-only run check check-peers check-vtx check-mutants style install uninstall clean FORCE
