@@ -17,7 +17,7 @@ enum lodge_nested_format { LODGE_NESTED_NPT, LODGE_NESTED_EPT };
 struct lodge_nested_config {
 	enum lodge_nested_format format;
 	u8 levels;		/* 4 or 5 */
-	bool has_1g;
+	u8 max_level;		/* of a leaf: 3 for 1 GiB, 2 for 2 MiB, 1 for 4 KiB */
 	bool has_ad;		/* accessed and dirty bits (always on NPT) */
 	u64 encryption_mask;	/* sme_me_mask, set in every table address and leaf */
 };

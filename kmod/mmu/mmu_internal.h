@@ -142,8 +142,8 @@ static inline int lodge_memslot_level(const struct lodge_memslot *slot, gfn_t gf
 {
 	u64 span;
 
-	if (level > 2 && !lodge_nested.has_1g)
-		level = 2;
+	if (level > lodge_nested.max_level)
+		level = lodge_nested.max_level;
 	for (; level > 1; level--) {
 		span = entry_span(level);
 		if (!((slot->base_gfn ^ (slot->hva >> PAGE_SHIFT)) & (span - 1)) &&

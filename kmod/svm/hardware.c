@@ -96,7 +96,7 @@ int svm_setup(void)
 	lodge_nested = (struct lodge_nested_config) {
 		.format = LODGE_NESTED_NPT,
 		.levels = pgtable_l5_enabled() ? 5 : 4,
-		.has_1g = boot_cpu_has(X86_FEATURE_GBPAGES),
+		.max_level = boot_cpu_has(X86_FEATURE_GBPAGES) ? 3 : 2,
 		.has_ad = true,
 		.encryption_mask = __sme_set(0),
 	};

@@ -5,8 +5,11 @@
  */
 #include "vmx.h"
 
+#include <linux/cpu.h>
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <linux/slab.h>
+#include <asm/cpufeature.h>
 #include <asm/io.h>
 
 #include "../compat/vmxon.h"
@@ -15,6 +18,21 @@
 DEFINE_PER_CPU(struct vmx_cpu, vmx_cpu);
 hpa_t vmx_msr_bitmap_pa;
 static void *vmx_msr_bitmap;
+
+static bool large_pages;
+module_param(large_pages, bool, 0444);
+MODULE_PARM_DESC(large_pages, "large pages on VT-x also where a guest can stop the host through them (iTLB multihit; default: no)");
+
+/*
+ * Some CPUs take a machine check when a guest executes from a page whose size just changed: its kernel can bring
+ * that about at will. Where the host's kernel says so, pages are small.
+ */
+static int vmx_max_level(void)
+{
+	if (boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) && !large_pages && !cpu_mitigations_off())
+		return 1;
+	return vmx_caps.ept & VMX_CAP_EPT_1G ? 3 : 2;
+}
 
 int vmx_setup(void)
 {
@@ -40,7 +58,7 @@ int vmx_setup(void)
 	lodge_nested = (struct lodge_nested_config) {
 		.format = LODGE_NESTED_EPT,
 		.levels = 4,
-		.has_1g = vmx_caps.ept & VMX_CAP_EPT_1G,
+		.max_level = vmx_max_level(),
 		.has_ad = vmx_caps.ept & VMX_CAP_EPT_ACCESSED_DIRTY,
 	};
 	return 0;
