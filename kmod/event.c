@@ -220,6 +220,22 @@ static bool events_inject_one(struct lodge_vcpu *vcpu)
 	return false;
 }
 
+/* Without an irqchip user space's interrupt goes to the CPU itself; with a split one it comes in at LINT0. */
+static bool events_accept_user_interrupt(struct lodge_vcpu *vcpu)
+{
+	return !vcpu->lapic || (lodge_lapic_accepts_extint(vcpu) && !lodge_lapic_has_user_extint(vcpu));
+}
+
+/*
+ * An exit for user space's window only where it can open once the guest takes interrupts: while LINT0 is masked the
+ * exit would come again at once, and the guest would never execute the write that unmasks it.
+ */
+static bool events_user_window_wanted(struct lodge_vcpu *vcpu)
+{
+	return vcpu->run->request_interrupt_window && vcpu->vm->irqchip_mode != LODGE_IRQCHIP_KERNEL &&
+	       events_accept_user_interrupt(vcpu);
+}
+
 /* CR8 as the guest shall find it, and whether lowering it would free an interrupt. */
 static void events_update_tpr(struct lodge_vcpu *vcpu)
 {
@@ -239,7 +255,7 @@ void lodge_events_prepare(struct lodge_vcpu *vcpu)
 	vcpu->events_injected = events_inject_one(vcpu);
 	if (vcpu->events.nmi.pending)
 		lodge_op(request_nmi_window)(vcpu);
-	if ((vcpu->lapic && lodge_irq_pending(vcpu)) || vcpu->run->request_interrupt_window)
+	if ((vcpu->lapic && lodge_irq_pending(vcpu)) || events_user_window_wanted(vcpu))
 		lodge_op(request_interrupt_window)(vcpu);
 	events_update_tpr(vcpu);
 }
@@ -259,13 +275,12 @@ bool lodge_has_wake_event(struct lodge_vcpu *vcpu)
 	return (vcpu->rflags & X86_EFLAGS_IF) && lodge_irq_pending(vcpu);
 }
 
-/* Without an irqchip user space's interrupt goes to the CPU itself; with a split one it comes in at LINT0. */
 static bool events_take_user_interrupt(struct lodge_vcpu *vcpu)
 {
 	if (!lodge_op(interrupt_allowed)(vcpu) || vcpu->events.interrupt.injected || vcpu->events.nmi.injected ||
 	    vcpu->events.exception.pending || vcpu->events.exception.injected)
 		return false;
-	return !vcpu->lapic || (lodge_lapic_accepts_extint(vcpu) && !lodge_lapic_has_user_extint(vcpu));
+	return events_accept_user_interrupt(vcpu);
 }
 
 bool lodge_ready_for_user_interrupt(struct lodge_vcpu *vcpu)
@@ -275,8 +290,7 @@ bool lodge_ready_for_user_interrupt(struct lodge_vcpu *vcpu)
 
 bool lodge_user_window_open(struct lodge_vcpu *vcpu)
 {
-	return vcpu->run->request_interrupt_window && vcpu->vm->irqchip_mode != LODGE_IRQCHIP_KERNEL &&
-	       events_take_user_interrupt(vcpu);
+	return events_user_window_wanted(vcpu) && events_take_user_interrupt(vcpu);
 }
 
 int lodge_user_interrupt(struct lodge_vcpu *vcpu, u32 vector)

@@ -159,6 +159,39 @@ static void external_interrupt(void)
 	vm_free(vm);
 }
 
+static void guest_unmasks_late(void)
+{
+	guest_apic_enable();
+	apic_write(APIC_LVT0, APIC_LVT_MASKED | APIC_MODE_EXTINT);
+	guest_sync(1);
+	guest_sti();
+	guest_sync(2);
+	apic_write(APIC_LVT0, APIC_MODE_EXTINT);
+	while (!guest_irqs[VECTOR])
+		;
+	guest_cli();
+	guest_done();
+}
+
+/* While LINT0 lets nothing in there is no window, and the guest goes on: with interrupts on, to the unmasking. */
+static void window_waits_for_lint0(void)
+{
+	struct vcpu *vcpu;
+	struct vm *vm = vm_counting(&vcpu, guest_unmasks_late);
+	struct kvm_interrupt irq = { .irq = VECTOR };
+
+	RUN_SYNC(vcpu, 1);
+	vcpu->run->request_interrupt_window = 1;
+	RUN_SYNC(vcpu, 2);
+	CHECK_EQ(vcpu->run->ready_for_interrupt_injection, 0);
+	RUN_EXPECT(vcpu, KVM_EXIT_IRQ_WINDOW_OPEN);
+	vcpu->run->request_interrupt_window = 0;
+	CHECK_EQ(xioctl(vcpu->fd, KVM_INTERRUPT, &irq), 0);
+	RUN_DONE(vcpu);
+	CHECK_EQ(GVAR(vm, guest_irqs[VECTOR]), 1);
+	vm_free(vm);
+}
+
 static const struct test tests[] = {
 	TEST(creation_rules),
 	TEST(no_chips),
@@ -166,6 +199,7 @@ static const struct test tests[] = {
 	TEST(eoi_exit),
 	TEST(no_eoi_exit_above_the_pins),
 	TEST(external_interrupt),
+	TEST(window_waits_for_lint0),
 };
 
 KTAP_MAIN(tests)
