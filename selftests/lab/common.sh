@@ -13,6 +13,7 @@ LAB_CACHE=${LODGE_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/lodge}
 LAB_COMPLAINT=123	# the kernel of the lab complained
 LAB_TIMEOUT=124		# the time limit cut the run
 LAB_FAILED=125		# the lab could not run the command
+LAB_REFUSED=2		# what was asked for makes no sense
 
 lab_say()
 {
@@ -23,6 +24,13 @@ lab_die()
 {
 	lab_say "$@"
 	exit $LAB_FAILED
+}
+
+# lab_refuse WORDS: a name that nobody knows, or an option's bad value.
+lab_refuse()
+{
+	lab_say "$@"
+	exit $LAB_REFUSED
 }
 
 # lab_need PROGRAM...: ends with one sentence when a program is missing.
@@ -194,6 +202,10 @@ lab_initrd()
 			*)	cp "$f" "$mod" ;;
 			esac
 		done
+		# Most of a module's loading is the check of its signature, its type information,
+		# and the names of its local functions, by which ftrace looks up each of them.
+		! command -v strip >/dev/null || [ $n = 0 ] ||
+			strip --strip-unneeded -R .BTF "$tmp"/root/modules/* || { rm -rf "$tmp"; return 1; }
 		(cd "$tmp/root" && find . | LC_ALL=C sort |
 			cpio -o -H newc --quiet) >"$tmp/initrd" &&
 			mv "$tmp/initrd" "$out"

@@ -17,7 +17,7 @@ machine_check()
 	qemu-system-x86_64 -cpu help | sed -n 's/^x86 \([^ ]*\).*/\1/p' |
 		tr '\n' ' ' | fold -sw 100 >&2
 	echo >&2
-	exit $LAB_FAILED
+	exit $LAB_REFUSED
 }
 
 machine_start()
