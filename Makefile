@@ -5,6 +5,7 @@
 #	make			build/lodge and build/RELEASE/lodge.ko for each of KERNELS
 #	make run		boots a guest in the lab, from nothing (CPUS=4, KERNEL=6.12)
 #	make check		builds and runs every test
+#	make check-lab		the same tests on every machine and kernel of the lab
 #	make check-peers	judges lodge by programs written for KVM: the kernel tree's
 #				own KVM selftests, Debian's QEMU, libvirt (PEERS="--anew NAME...")
 #	make check-vtx		runs the behaviour tests on AMD-V and VT-x, writes build/vtx.json
@@ -88,6 +89,9 @@ run:
 check:
 	$(Q)$(LAB)/check
 
+check-lab:
+	$(Q)$(LAB)/check-lab
+
 check-peers:
 	$(Q)selftests/peers/check $(PEERS)
 
@@ -130,4 +134,4 @@ clean:
 
 FORCE:
 
-.PHONY: all tool modules tests test-modules refresh-kvm-only run check check-peers check-vtx check-mutants style install uninstall clean FORCE
+.PHONY: all tool modules tests test-modules refresh-kvm-only run check check-lab check-peers check-vtx check-mutants style install uninstall clean FORCE
