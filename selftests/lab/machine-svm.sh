@@ -62,6 +62,9 @@ machine_start()
 	else
 		args+=(-accel tcg,thread=multi)
 	fi
+	# More for the emulator: a plugin, a trace.
+	# shellcheck disable=SC2206
+	args+=($LAB_QEMU_ARGS)
 	if [ -n "$LAB_TTY" ]; then
 		args+=(-chardev stdio,id=tty,signal=off -device virtconsole,chardev=tty)
 		setpriv --pdeathsig KILL qemu-system-x86_64 "${args[@]}" \
