@@ -21,20 +21,9 @@
 #include "mmu/mmu.h"
 #include "msr.h"
 #include "regs.h"
+#include "section.h"
 #include "stats.h"
 #include "trace.h"
-
-/* Pass the instruction that exited: RIP, and what every completed instruction does to RF, shadow and TF. */
-static void exit_skip_to(struct lodge_vcpu *vcpu, u64 next_rip)
-{
-	vcpu->rip = next_rip;
-	lodge_op(set_interrupt_shadow)(vcpu, 0);
-	vcpu->rflags &= ~(u64)X86_EFLAGS_RF;
-	if (unlikely(vcpu->rflags & X86_EFLAGS_TF))
-		lodge_queue_debug(vcpu, LODGE_DR6_BS);
-	else if (unlikely(vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP))
-		vcpu->debug_step_done = true;
-}
 
 /*
  * Where the CPU gives no next RIP the instruction's length comes from its bytes, which may have to be
@@ -59,7 +48,7 @@ static bool exit_find_length(struct lodge_vcpu *vcpu, int *ret)
 /* Run @handler at once when the length is known, else after the section with the length found. */
 static int exit_with_length(struct lodge_vcpu *vcpu, int (*handler)(struct lodge_vcpu *vcpu))
 {
-	return likely(vcpu->next_rip) ? handler(vcpu) : lodge_defer(vcpu, handler);
+	return likely(vcpu->next_rip || lodge_section_find_length(vcpu)) ? handler(vcpu) : lodge_defer(vcpu, handler);
 }
 
 int lodge_exit_host_event(struct lodge_vcpu *vcpu)
@@ -74,7 +63,7 @@ static int cpuid_execute(struct lodge_vcpu *vcpu)
 	if (!exit_find_length(vcpu, &ret))
 		return ret;
 	lodge_cpuid_answer(vcpu);
-	exit_skip_to(vcpu, vcpu->next_rip);
+	lodge_exit_skip_to(vcpu, vcpu->next_rip);
 	return LODGE_EXIT_RESUME;
 }
 
@@ -96,7 +85,7 @@ static int rdmsr_execute(struct lodge_vcpu *vcpu)
 	}
 	vcpu->gprs[LODGE_RAX] = (u32)value;
 	vcpu->gprs[LODGE_RDX] = value >> 32;
-	exit_skip_to(vcpu, vcpu->next_rip);
+	lodge_exit_skip_to(vcpu, vcpu->next_rip);
 	return LODGE_EXIT_RESUME;
 }
 
@@ -115,7 +104,7 @@ static int wrmsr_finish(struct lodge_vcpu *vcpu, int ret)
 	if (ret)
 		lodge_queue_exception(vcpu, X86_TRAP_GP, true, 0);
 	else
-		exit_skip_to(vcpu, vcpu->next_rip);
+		lodge_exit_skip_to(vcpu, vcpu->next_rip);
 	return LODGE_EXIT_RESUME;
 }
 
@@ -132,7 +121,7 @@ int lodge_exit_wrmsr(struct lodge_vcpu *vcpu)
 {
 	int ret;
 
-	if (unlikely(!vcpu->next_rip))
+	if (unlikely(!vcpu->next_rip && !lodge_section_find_length(vcpu)))
 		return lodge_defer(vcpu, wrmsr_execute_sleeping);
 	ret = lodge_msr_set(vcpu, vcpu->gprs[LODGE_RCX], edx_eax(vcpu), false);
 	if (ret == -EAGAIN)
@@ -171,7 +160,7 @@ static int port_to_user(struct lodge_vcpu *vcpu)
 		memcpy(data, &vcpu->gprs[LODGE_RAX], io->size);
 	/* A guest may power the machine off by port 0x7e and be resumed: it must not write again (KVM_CAP_DISABLE_QUIRKS). */
 	if (!io->in && io->port == 0x7e && !(READ_ONCE(vcpu->vm->disabled_quirks) & KVM_X86_QUIRK_OUT_7E_INC_RIP)) {
-		exit_skip_to(vcpu, io->next_rip);
+		lodge_exit_skip_to(vcpu, io->next_rip);
 		return LODGE_EXIT_USER;
 	}
 	vcpu->io.rip = vcpu->rip;
@@ -193,28 +182,28 @@ int lodge_port_complete(struct lodge_vcpu *vcpu)
 		memcpy(&value, data, vcpu->io.size);
 		port_store(vcpu, vcpu->io.size, value);
 	}
-	exit_skip_to(vcpu, vcpu->io.next_rip);
+	lodge_exit_skip_to(vcpu, vcpu->io.next_rip);
 	return LODGE_EXIT_RESUME;
 }
 
+/* The value has its place in the vCPU: a local one whose address is given away costs a stack canary. */
 int lodge_exit_io(struct lodge_vcpu *vcpu)
 {
-	const struct lodge_exit_io *io = &vcpu->io;
-	u32 value;
+	struct lodge_exit_io *io = &vcpu->io;
 
 	if (unlikely(io->string))
 		return lodge_defer(vcpu, lodge_vcpu_emulate);
 	if (io->in) {
-		value = 0;
-		if (lodge_io_bus_read(vcpu, LODGE_BUS_PIO, io->port, io->size, &value))
+		io->value = 0;
+		if (lodge_port_read(vcpu, io->port, io->size, &io->value))
 			return lodge_defer(vcpu, port_to_user);
-		port_store(vcpu, io->size, value);
+		port_store(vcpu, io->size, io->value);
 	} else {
-		value = vcpu->gprs[LODGE_RAX];
-		if (lodge_io_bus_write(vcpu, LODGE_BUS_PIO, io->port, io->size, &value))
+		io->value = vcpu->gprs[LODGE_RAX];
+		if (lodge_port_write(vcpu, io->port, io->size, &io->value))
 			return lodge_defer(vcpu, port_to_user);
 	}
-	exit_skip_to(vcpu, io->next_rip);
+	lodge_exit_skip_to(vcpu, io->next_rip);
 	return LODGE_EXIT_RESUME;
 }
 
@@ -238,12 +227,14 @@ int lodge_exit_fault(struct lodge_vcpu *vcpu, gpa_t gpa, u32 access)
 
 	vcpu->fault.gpa = gpa;
 	vcpu->fault.access = access;
+	if (lodge_lapic_is_page(vcpu, gpa) && !(access & LODGE_ACCESS_EXEC))
+		return lodge_section_mmio(vcpu);
 	ret = lodge_mmu_fault_atomic(vcpu, gpa, access);
 	if (ret == LODGE_FAULT_DONE) {
 		trace_lodge_fault(vcpu->id, gpa, access, ret);
 		return LODGE_EXIT_RESUME;
 	}
-	return lodge_defer(vcpu, ret == LODGE_FAULT_MMIO ? lodge_vcpu_emulate : fault_resolve);
+	return ret == LODGE_FAULT_MMIO ? lodge_section_mmio(vcpu) : lodge_defer(vcpu, fault_resolve);
 }
 
 static int hypercall_execute(struct lodge_vcpu *vcpu)
@@ -252,7 +243,7 @@ static int hypercall_execute(struct lodge_vcpu *vcpu)
 
 	if (!exit_find_length(vcpu, &ret))
 		return ret;
-	exit_skip_to(vcpu, vcpu->next_rip);
+	lodge_exit_skip_to(vcpu, vcpu->next_rip);
 	lodge_hypercall(vcpu);
 	return LODGE_EXIT_RESUME;
 }
@@ -268,7 +259,7 @@ static int hlt_execute(struct lodge_vcpu *vcpu)
 
 	if (!exit_find_length(vcpu, &ret))
 		return ret;
-	exit_skip_to(vcpu, vcpu->next_rip);
+	lodge_exit_skip_to(vcpu, vcpu->next_rip);
 	if (lodge_vm_has_lapics(vcpu->vm)) {
 		vcpu->mp_state = KVM_MP_STATE_HALTED;
 		return LODGE_EXIT_RESUME;
@@ -289,7 +280,7 @@ static int pause_execute(struct lodge_vcpu *vcpu)
 
 	if (!exit_find_length(vcpu, &ret))
 		return ret;
-	exit_skip_to(vcpu, vcpu->next_rip);
+	lodge_exit_skip_to(vcpu, vcpu->next_rip);
 	yield();
 	return LODGE_EXIT_RESUME;
 }
@@ -305,7 +296,7 @@ static int nop_execute(struct lodge_vcpu *vcpu)
 
 	if (!exit_find_length(vcpu, &ret))
 		return ret;
-	exit_skip_to(vcpu, vcpu->next_rip);
+	lodge_exit_skip_to(vcpu, vcpu->next_rip);
 	return LODGE_EXIT_RESUME;
 }
 
@@ -323,7 +314,7 @@ static int xsetbv_execute(struct lodge_vcpu *vcpu)
 	if (lodge_op(get_cpl)(vcpu) || (u32)vcpu->gprs[LODGE_RCX] || lodge_fpu_set_xcr0(vcpu, edx_eax(vcpu)))
 		lodge_queue_exception(vcpu, X86_TRAP_GP, true, 0);
 	else
-		exit_skip_to(vcpu, vcpu->next_rip);
+		lodge_exit_skip_to(vcpu, vcpu->next_rip);
 	return LODGE_EXIT_RESUME;
 }
 

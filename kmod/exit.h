@@ -6,7 +6,11 @@
 #ifndef LODGE_EXIT_H
 #define LODGE_EXIT_H
 
+#include <asm/processor-flags.h>
+
+#include "backend.h"
 #include "lodge.h"
+#include "regs.h"
 
 /**
  * lodge_defer() - run a handler's second half outside the section
@@ -16,6 +20,19 @@ static inline int lodge_defer(struct lodge_vcpu *vcpu, int (*handler)(struct lod
 {
 	vcpu->deferred = handler;
 	return LODGE_EXIT_DEFER;
+}
+
+/* Pass the instruction that exited: RIP, and what every completed instruction does to RF, shadow and TF. */
+static inline void lodge_exit_skip_to(struct lodge_vcpu *vcpu, u64 next_rip)
+{
+	vcpu->rip = next_rip;
+	vcpu->rflags &= ~(u64)X86_EFLAGS_RF;
+	if (unlikely(vcpu->shadow))
+		lodge_op(set_interrupt_shadow)(vcpu, 0);
+	if (unlikely(vcpu->rflags & X86_EFLAGS_TF))
+		lodge_queue_debug(vcpu, LODGE_DR6_BS);
+	else if (unlikely(vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP))
+		vcpu->debug_step_done = true;
 }
 
 int lodge_exit_host_event(struct lodge_vcpu *vcpu);

@@ -51,6 +51,13 @@ int lodge_io_bus_register(struct lodge_vm *vm, enum lodge_bus bus, u64 addr, uns
 void lodge_io_bus_unregister(struct lodge_vm *vm, enum lodge_bus bus, struct lodge_io_device *dev);
 
 /**
+ * lodge_port_read() - lodge_io_bus_read() of a port, by the vCPU's hints where they hold
+ * Context: in the section.
+ */
+int lodge_port_read(struct lodge_vcpu *vcpu, u16 port, unsigned int len, u32 *val);
+int lodge_port_write(struct lodge_vcpu *vcpu, u16 port, unsigned int len, const u32 *val);
+
+/**
  * lodge_io_bus_read() - let the in-kernel devices answer a read
  * Return: 0 when one did, -EOPNOTSUPP when user space must.
  * Context: any, interrupts off included.

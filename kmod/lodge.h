@@ -29,6 +29,7 @@
 
 #include "types.h"
 #include "emulate/emulate.h"
+#include "emulate/quick.h"
 
 #define LODGE_MAX_VCPUS		1024
 #define LODGE_MAX_VCPU_ID	4096
@@ -37,6 +38,7 @@
 struct lodge_cpuid;
 struct lodge_fpu;
 struct lodge_io_bus;
+struct lodge_io_device;
 struct lodge_ioapic;
 struct lodge_irq_routing;
 struct lodge_lapic;
@@ -84,6 +86,7 @@ struct lodge_vm {
 	struct lodge_memslots __rcu *memslots;	/* (r) written under slots_lock */
 	struct lodge_mmu *mmu;			/* (i) nested tables, their lock, the notifier's count */
 	struct lodge_io_bus __rcu *buses[LODGE_NR_BUSES];	/* (r) slots_lock */
+	u64 io_generation;			/* (a) grows after each change of a bus */
 
 	struct xarray vcpus;			/* (r) by index, in order of creation; added under lock, never removed */
 	unsigned int nr_vcpus;			/* (a) grows under lock, after the vCPU is in the xarray */
@@ -153,13 +156,27 @@ struct lodge_exit_io {
 	u8 size;
 	bool in;
 	bool string;
+	u32 value;
 	u64 rip, next_rip;	/* @rip: of the instruction, while user space answers */
 };
+
+/**
+ * struct lodge_io_hint - the device that answered a port last: good while the bus has not changed
+ * @generation: vm->io_generation when it was found; 0: none
+ */
+struct lodge_io_hint {
+	u64 generation;
+	u32 key;		/* port, and the access's length above it */
+	struct lodge_io_device *dev;
+};
+
+#define LODGE_NR_IO_HINTS	8	/* by the low bits of the port */
 
 /* What the pending user-space exit still owes when KVM_RUN comes back. */
 enum lodge_completion {
 	LODGE_COMPLETE_NONE,
 	LODGE_COMPLETE_PORT,		/* fast port access: data to RAX */
+	LODGE_COMPLETE_MOVE,		/* a load from a device: vcpu->move */
 	LODGE_COMPLETE_EMULATE,		/* lodge_emulate_resume() goes on */
 };
 
@@ -179,8 +196,14 @@ struct lodge_vcpu {
 	struct lodge_events events;		/* (v) */
 	bool events_injected;			/* (v) the hardware holds one of them for the next entry */
 	bool tpr_blocks;			/* (v) an interrupt waits behind the TPR */
+	bool shadow;				/* (v) an interrupt shadow was in force at the exit */
 	int (*deferred)(struct lodge_vcpu *vcpu);	/* (v) handler that needed to sleep */
 	struct lodge_exit_io io;		/* (v) the port exit being handled */
+	struct lodge_io_hint io_hints[LODGE_NR_IO_HINTS];	/* (v) */
+	struct lodge_code code;			/* (v) what follows, of the instruction being looked at in the section */
+	gpa_t code_gpa;
+	struct lodge_quick move;		/* (v) the move being handled */
+	u64 code_bytes[LODGE_QUICK_BYTES / sizeof(u64)];	/* (v) at RIP, read in the section */
 	struct {
 		gpa_t gpa;
 		u32 access;

@@ -22,6 +22,7 @@
 #include "fpu.h"
 #include "irqchip/irqchip.h"
 #include "regs.h"
+#include "section.h"
 #include "stats.h"
 #include "sync_regs.h"
 #include "trace.h"
@@ -298,6 +299,8 @@ static int run_complete(struct lodge_vcpu *vcpu)
 	switch (what) {
 	case LODGE_COMPLETE_PORT:
 		return lodge_port_complete(vcpu);
+	case LODGE_COMPLETE_MOVE:
+		return lodge_move_complete(vcpu);
 	case LODGE_COMPLETE_EMULATE:
 		return lodge_vcpu_emulate_complete(vcpu);
 	default:

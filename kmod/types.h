@@ -41,6 +41,13 @@ enum lodge_segment {
 #define LODGE_ACCESS_EXEC	BIT(2)
 #define LODGE_ACCESS_USER	BIT(3)	/* by code at CPL 3, not an implicit supervisor access */
 
+/* How the CPU fetches the guest's code: linear address = @base + RIP, cut to 32 bits unless @width is 8. */
+struct lodge_code {
+	u64 base;
+	u8 width;	/* 2, 4 or 8: the code segment's default size */
+	u8 cpl;
+};
+
 /* What an exit handler says: go on, return to user space, or a negative errno. */
 enum lodge_exit_result {
 	LODGE_EXIT_USER = 0,

@@ -61,6 +61,13 @@ void lodge_lapic_tsc_changed(struct lodge_vcpu *vcpu);		/* the guest's TSC was w
  * lodge_lapic_covers() - whether a GPA lies in this vCPU's LAPIC page (xAPIC mode, enabled)
  */
 bool lodge_lapic_covers(struct lodge_vcpu *vcpu, gpa_t gpa);
+
+/* The page that APIC_BASE names: what lies there beneath, if anything, is not reached. APM 2, 16.3.1. */
+static inline bool lodge_lapic_is_page(const struct lodge_vcpu *vcpu, gpa_t gpa)
+{
+	return !((gpa ^ vcpu->apic_base) >> PAGE_SHIFT) && vcpu->lapic;
+}
+
 int lodge_lapic_mmio_read(struct lodge_vcpu *vcpu, gpa_t gpa, unsigned int len, void *val);	/* 0; any context */
 int lodge_lapic_mmio_write(struct lodge_vcpu *vcpu, gpa_t gpa, unsigned int len, const void *val);
 

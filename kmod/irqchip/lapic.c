@@ -621,6 +621,11 @@ int lodge_lapic_mmio_read(struct lodge_vcpu *vcpu, gpa_t gpa, unsigned int len, 
 {
 	u32 offset = gpa & ~PAGE_MASK, reg = 0;
 
+	if (likely(len == 4 && !(offset & 0xf) && lapic_in_xapic(vcpu->lapic))) {
+		lapic_reg_read(vcpu->lapic, offset, &reg);
+		*(u32 *)val = reg;
+		return 0;
+	}
 	if (!lapic_in_xapic(vcpu->lapic)) {
 		memset(val, 0xff, len);
 		return 0;

@@ -303,25 +303,30 @@ static u8 pic_poll(struct lodge_pic *pic, struct lodge_pic_chip *chip)
 	return 0x80 | pin;
 }
 
-static u8 pic_chip_read(struct lodge_pic *pic, struct lodge_pic_chip *chip, bool odd)
+/* A register is one byte and reading it changes nothing: no lock. */
+static u8 pic_chip_read(const struct lodge_pic_chip *chip, bool odd)
 {
-	if (chip->poll)
-		return pic_poll(pic, chip);
 	if (odd)
-		return chip->imr;
-	return chip->read_reg_select ? chip->isr : chip->irr;
+		return READ_ONCE(chip->imr);
+	return READ_ONCE(chip->read_reg_select) ? READ_ONCE(chip->isr) : READ_ONCE(chip->irr);
 }
 
 static int pic_port_read(struct lodge_vcpu *vcpu, struct lodge_io_device *dev, u64 addr, unsigned int len, void *val)
 {
 	struct lodge_pic *pic = container_of(dev, struct lodge_pic, dev);
+	struct lodge_pic_chip *chip = &pic->chips[addr >> 7];
 	unsigned long flags;
 
-	memset(val, 0, len);
-	if (len != 1)
+	if (unlikely(len != 1)) {
+		memset(val, 0, len);
 		return 0;
+	}
+	if (likely(!READ_ONCE(chip->poll))) {
+		*(u8 *)val = pic_chip_read(chip, addr & 1);
+		return 0;
+	}
 	raw_spin_lock_irqsave(&pic->lock, flags);
-	*(u8 *)val = pic_chip_read(pic, &pic->chips[addr >> 7], addr & 1);
+	*(u8 *)val = chip->poll ? pic_poll(pic, chip) : pic_chip_read(chip, addr & 1);
 	pic_unlock(pic, flags);
 	return 0;
 }

@@ -95,6 +95,36 @@ static int access_write_piece(struct guest_access *access, const void *buf)
 	}
 }
 
+bool lodge_guest_peek(struct lodge_vm *vm, gpa_t gpa, void *buf, unsigned int len)
+{
+	const struct lodge_memslot *slot = lodge_memslot_find_rcu(vm, gpa >> PAGE_SHIFT);
+	const u64 __user *from;
+	u64 *to = buf;
+
+	if (unlikely(!slot))
+		return false;
+	from = (const u64 __user *)(lodge_memslot_hva(slot, gpa >> PAGE_SHIFT) + offset_in_page(gpa));
+	pagefault_disable();
+	if (!user_read_access_begin(from, len))
+		goto out;
+	if (len == 4) {
+		unsafe_get_user(*(u32 *)to, (const u32 __user *)from, fault);
+	} else {
+		unsafe_get_user(to[0], from, fault);
+		if (len == 16)
+			unsafe_get_user(to[1], from + 1, fault);
+	}
+	user_read_access_end();
+	pagefault_enable();
+	return true;
+
+fault:
+	user_read_access_end();
+out:
+	pagefault_enable();
+	return false;
+}
+
 /* The VMM's addresses mean something in its mm alone. */
 static bool access_allowed(const struct lodge_vm *vm)
 {

@@ -60,6 +60,15 @@ void lodge_dirty_log_configure(struct lodge_vm *vm, u64 flags);
  * Context: may sleep; runs in the VMM's mm.
  */
 int lodge_guest_read(struct lodge_vm *vm, gpa_t gpa, void *buf, size_t len);
+
+/**
+ * lodge_guest_peek() - read guest memory without a lock or a fault
+ * @len: 4, 8 or 16 bytes that do not cross a page
+ * What is read may be older than a change of memslots under way.
+ * Return: false when it is not to be had now; lodge_guest_read() knows more.
+ * Context: in the section, or interrupts off in the VMM's mm.
+ */
+bool lodge_guest_peek(struct lodge_vm *vm, gpa_t gpa, void *buf, unsigned int len);
 /* -EFAULT also for a read-only slot. Marks dirty. */
 int lodge_guest_write(struct lodge_vm *vm, gpa_t gpa, const void *buf, size_t len);
 
@@ -106,6 +115,9 @@ int lodge_mmu_fault_atomic(struct lodge_vcpu *vcpu, gpa_t gpa, u32 access);
  * Context: may sleep, runs in the VMM's mm.
  */
 int lodge_mmu_walk(struct lodge_vcpu *vcpu, gva_t gva, u32 access, struct lodge_walk *walk);
+
+/* The same in the section, for an address that the CPU has just used: no bits are set. -EFAULT: walk again outside. */
+int lodge_mmu_walk_section(struct lodge_vcpu *vcpu, gva_t gva, u32 access, struct lodge_walk *walk);
 
 /* KVM_TRANSLATE's walk: no access check, no accessed bits; as lodge_mmu_walk() otherwise. */
 int lodge_mmu_translate(struct lodge_vcpu *vcpu, gva_t gva, struct lodge_walk *walk);

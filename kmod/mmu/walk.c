@@ -52,6 +52,25 @@ int lodge_mmu_walk(struct lodge_vcpu *vcpu, gva_t gva, u32 access, struct lodge_
 	return lodge_walk_core(&config, &walk_ops, vcpu->vm, gva, access, walk);
 }
 
+static int walk_peek(void *context, gpa_t gpa, void *entry, unsigned int len)
+{
+	return lodge_guest_peek(context, gpa, entry, len) ? 0 : -EFAULT;
+}
+
+/* As for a table that cannot be written. */
+static int walk_keep(void *context, gpa_t gpa, u64 old, u64 new, unsigned int len)
+{
+	return -EFAULT;
+}
+
+int lodge_mmu_walk_section(struct lodge_vcpu *vcpu, gva_t gva, u32 access, struct lodge_walk *walk)
+{
+	static const struct lodge_walk_ops ops = { .read = walk_peek, .exchange = walk_keep };
+	struct lodge_walk_config config = walk_config(vcpu, access);
+
+	return lodge_walk_core(&config, &ops, vcpu->vm, gva, access, walk);
+}
+
 int lodge_mmu_translate(struct lodge_vcpu *vcpu, gva_t gva, struct lodge_walk *walk)
 {
 	struct lodge_walk_config config = walk_config(vcpu, LODGE_ACCESS_USER);

@@ -12,6 +12,7 @@
 #define LODGE_SELFTEST_UNITS(UNIT)	\
 	UNIT(emulate)	\
 	UNIT(emulate_access)	\
+	UNIT(emulate_quick)	\
 	UNIT(walk)	\
 	UNIT(pic)	\
 	UNIT(pit)	\

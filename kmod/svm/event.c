@@ -37,12 +37,12 @@ void svm_inject_nmi(struct lodge_vcpu *vcpu)
 	svm_set_nmi_mask(vcpu, true);
 }
 
-static void svm_requeue(struct svm_vcpu *svm, u32 info, u32 error)
+void svm_requeue(struct svm_vcpu *svm, u32 info, u32 error)
 {
 	struct lodge_vcpu *vcpu = &svm->vcpu;
 	u8 vector = info & SVM_EVENT_VECTOR;
 
-	if (likely(!(info & SVM_EVENT_VALID)))
+	if (!(info & SVM_EVENT_VALID))
 		return;
 	switch (info & SVM_EVENT_TYPE) {
 	case SVM_EVENT_TYPE_NMI:
@@ -63,18 +63,6 @@ static void svm_requeue(struct svm_vcpu *svm, u32 info, u32 error)
 		/* RIP stands at INTn, which executes again. */
 		break;
 	}
-}
-
-void svm_complete_injection(struct svm_vcpu *svm)
-{
-	struct vmcb_control *control = &svm->vmcb->control;
-
-	control->event_inj = 0;
-	if (unlikely(svm->vcpu.events_injected)) {
-		svm->vcpu.events_injected = false;
-		lodge_events_delivered(&svm->vcpu);
-	}
-	svm_requeue(svm, control->exit_int_info, control->exit_int_error);
 }
 
 void svm_cancel_injection(struct lodge_vcpu *vcpu)
@@ -146,6 +134,7 @@ void svm_request_nmi_window(struct lodge_vcpu *vcpu)
 		return;
 	svm->nmi_singlestep_flags = vcpu->rflags & (X86_EFLAGS_TF | X86_EFLAGS_RF);
 	svm->nmi_singlestep = true;
+	svm->watching = true;
 }
 
 void svm_nmi_step_end(struct svm_vcpu *svm)
@@ -201,5 +190,6 @@ void svm_set_interrupt_shadow(struct lodge_vcpu *vcpu, u32 shadow)
 		svm->vmcb->control.int_state |= SVM_INT_SHADOW;
 	else
 		svm->vmcb->control.int_state &= ~SVM_INT_SHADOW;
+	vcpu->shadow = shadow;
 	svm_dirty(svm, SVM_CLEAN_INTR);
 }

@@ -64,6 +64,7 @@ static int svm_exit_iret(struct svm_vcpu *svm)
 	svm->vmcb->control.misc1 &= ~SVM_INTERCEPT_IRET;
 	svm_dirty(svm, SVM_CLEAN_INTERCEPTS);
 	svm->iret_pending = true;
+	svm->watching = true;
 	svm->iret_rip = svm->vcpu.rip;
 	lodge_vcpu_request_self(&svm->vcpu, LODGE_REQ_EVENT);
 	return LODGE_EXIT_RESUME;
@@ -108,16 +109,18 @@ int svm_handle_exit(struct lodge_vcpu *vcpu)
 	struct svm_vcpu *svm = to_svm(vcpu);
 	u64 code = svm->vmcb->control.exit_code;
 
+	/* Without jump tables a switch is a search: the commonest first. */
+	if (likely(code == SVM_EXIT_IOIO))
+		return svm_exit_io(svm);
+	if (code == SVM_EXIT_NPF)
+		return svm_exit_npf(svm);
+
 	switch (code) {
 	case SVM_EXIT_INTR:
 	case SVM_EXIT_NMI:
 	case SVM_EXIT_SMI:
 	case SVM_EXIT_INIT:
 		return lodge_exit_host_event(vcpu);
-	case SVM_EXIT_IOIO:
-		return svm_exit_io(svm);
-	case SVM_EXIT_NPF:
-		return svm_exit_npf(svm);
 	case SVM_EXIT_MSR:
 		return svm->vmcb->control.exit_info_1 ? lodge_exit_wrmsr(vcpu) : lodge_exit_rdmsr(vcpu);
 	case SVM_EXIT_CPUID:

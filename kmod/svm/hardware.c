@@ -51,8 +51,8 @@ int svm_check(void)
 		return -ENODEV;
 	}
 	svm_features.nr_asids = ebx;
-	svm_features.nrips = edx & BIT(3);
-	svm_features.clean_bits = edx & BIT(5);
+	svm_features.next_rip = edx & BIT(3) ? ~0ULL : 0;
+	svm_features.clean = edx & BIT(5) ? ~0U : 0;
 	svm_features.flush_by_asid = edx & BIT(6);
 	svm_features.decode_assists = edx & BIT(7);
 	svm_features.pause_filter = edx & BIT(10);

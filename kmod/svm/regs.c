@@ -104,6 +104,20 @@ u8 svm_get_cpl(struct lodge_vcpu *vcpu)
 	return to_svm(vcpu)->vmcb->save.cpl;
 }
 
+void svm_get_code(struct lodge_vcpu *vcpu, struct lodge_code *out)
+{
+	const struct vmcb_save *save = &to_svm(vcpu)->vmcb->save;
+
+	out->cpl = save->cpl;
+	if ((vcpu->efer & EFER_LMA) && (save->cs.attrib & SVM_SEG_L)) {
+		out->base = 0;
+		out->width = 8;
+	} else {
+		out->base = save->cs.base;
+		out->width = save->cs.attrib & SVM_SEG_DB ? 4 : 2;
+	}
+}
+
 void svm_get_gdt(struct lodge_vcpu *vcpu, struct kvm_dtable *out)
 {
 	const struct svm_segment *gdtr = &to_svm(vcpu)->vmcb->save.gdtr;

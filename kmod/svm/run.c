@@ -11,6 +11,7 @@
 #include <asm/nospec-branch.h>
 
 #include "../cpuid.h"
+#include "../event.h"
 #include "../irqchip/irqchip.h"
 #include "../regs.h"
 
@@ -66,11 +67,18 @@ static void svm_unload_debugregs(struct svm_vcpu *svm)
 	}
 }
 
+/* A step over one instruction is under way, the debugger's or lodge's own, or an IRET is awaited. */
+static bool svm_is_watching(const struct svm_vcpu *svm)
+{
+	return svm->nmi_singlestep || svm->iret_pending || (svm->vcpu.guest_debug & KVM_GUESTDBG_SINGLESTEP);
+}
+
 void svm_section_enter(struct lodge_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 	struct svm_cpu *cpu = this_cpu_ptr(&svm_cpu);
 
+	svm->watching = svm_is_watching(svm);
 	svm_branch_barrier(svm, cpu);
 	svm_asid_load(svm, cpu);
 	svm_vmsave(cpu->host_pa);
@@ -110,6 +118,41 @@ static void svm_sync_tpr(struct svm_vcpu *svm)
 		lodge_lapic_cr8_set(vcpu, cr8);
 }
 
+/* What was handed over is delivered, but for what the exit cut short. */
+static void svm_complete_injection(struct svm_vcpu *svm)
+{
+	struct vmcb_control *control = &svm->vmcb->control;
+
+	if (unlikely(svm->vcpu.events_injected)) {
+		control->event_inj = 0;
+		svm->vcpu.events_injected = false;
+		lodge_events_delivered(&svm->vcpu);
+	}
+	if (unlikely(control->exit_int_info & SVM_EVENT_VALID))
+		svm_requeue(svm, control->exit_int_info, control->exit_int_error);
+}
+
+static void svm_watch_entry(struct svm_vcpu *svm)
+{
+	if (svm->nmi_singlestep || (svm->vcpu.guest_debug & KVM_GUESTDBG_SINGLESTEP))
+		svm->vmcb->save.rflags |= X86_EFLAGS_TF | X86_EFLAGS_RF;
+}
+
+static void svm_watch_exit(struct svm_vcpu *svm)
+{
+	struct lodge_vcpu *vcpu = &svm->vcpu;
+
+	if (svm->iret_pending && vcpu->rip != svm->iret_rip) {
+		svm_set_nmi_mask(vcpu, false);
+		lodge_vcpu_request_self(vcpu, LODGE_REQ_EVENT);
+	}
+	if (svm->nmi_singlestep)
+		vcpu->rflags = (vcpu->rflags & ~(X86_EFLAGS_TF | X86_EFLAGS_RF)) | svm->nmi_singlestep_flags;
+	else if (vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP)
+		vcpu->rflags &= ~(X86_EFLAGS_TF | X86_EFLAGS_RF);
+	svm->watching = svm_is_watching(svm);
+}
+
 void svm_run(struct lodge_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
@@ -120,8 +163,8 @@ void svm_run(struct lodge_vcpu *vcpu)
 	save->rsp = vcpu->gprs[LODGE_RSP];
 	save->rip = vcpu->rip;
 	save->rflags = vcpu->rflags;
-	if (unlikely(svm->nmi_singlestep || (vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP)))
-		save->rflags |= X86_EFLAGS_TF | X86_EFLAGS_RF;
+	if (unlikely(svm->watching))
+		svm_watch_entry(svm);
 	save->cr2 = vcpu->cr2;
 
 	if (unlikely(svm_enter(vcpu->gprs, svm->vmcb_pa, this_cpu_read(svm_cpu.host_pa)))) {
@@ -137,18 +180,13 @@ void svm_run(struct lodge_vcpu *vcpu)
 	vcpu->rflags = save->rflags;
 	vcpu->cr2 = save->cr2;
 	vcpu->cr3 = save->cr3;
-	vcpu->next_rip = svm_features.nrips ? control->next_rip : 0;
+	vcpu->shadow = control->int_state & SVM_INT_SHADOW;
+	vcpu->next_rip = control->next_rip & svm_features.next_rip;
 	control->tlb_control = SVM_TLB_KEEP;
-	control->clean = svm_features.clean_bits ? ~0U : 0;
+	control->clean = svm_features.clean;
 
 	svm_sync_tpr(svm);
-	if (unlikely(svm->iret_pending) && vcpu->rip != svm->iret_rip) {
-		svm_set_nmi_mask(vcpu, false);
-		lodge_vcpu_request_self(vcpu, LODGE_REQ_EVENT);
-	}
-	if (unlikely(svm->nmi_singlestep))
-		vcpu->rflags = (vcpu->rflags & ~(X86_EFLAGS_TF | X86_EFLAGS_RF)) | svm->nmi_singlestep_flags;
-	else if (unlikely(vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP))
-		vcpu->rflags &= ~(X86_EFLAGS_TF | X86_EFLAGS_RF);
+	if (unlikely(svm->watching))
+		svm_watch_exit(svm);
 	svm_complete_injection(svm);
 }

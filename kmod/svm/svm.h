@@ -25,6 +25,7 @@ struct svm_vcpu {
 	bool irq_window;		/* (v) V_IRQ is set only to catch the window */
 	bool nmi_singlestep;		/* (v) TF is ours, to find the end of IRET's shadow */
 	u64 nmi_singlestep_flags;	/* (v) the guest's own TF, RF */
+	bool watching;			/* (v) one of the above, or a debugger's step: entries and exits look closer */
 	bool drs_loaded;		/* (v) guest DR0-3 are in the CPU */
 };
 
@@ -46,10 +47,10 @@ DECLARE_PER_CPU(struct svm_cpu, svm_cpu);
 /* What the CPUs offer; set at load. APM 3, appendix E.4.9 (CPUID 8000_000A). */
 struct svm_features {
 	u32 nr_asids;
-	bool nrips;
+	u64 next_rip;		/* mask: all ones, or 0 where the CPU gives none */
 	bool flush_by_asid;
 	bool decode_assists;
-	bool clean_bits;
+	u32 clean;		/* all ones, or 0 where the CPU has no clean bits */
 	bool v_spec_ctrl;
 	bool pause_filter;
 };
@@ -106,7 +107,7 @@ void svm_inject_exception(struct lodge_vcpu *vcpu);
 void svm_inject_interrupt(struct lodge_vcpu *vcpu);
 void svm_inject_nmi(struct lodge_vcpu *vcpu);
 void svm_cancel_injection(struct lodge_vcpu *vcpu);
-void svm_complete_injection(struct svm_vcpu *svm);	/* EXITINTINFO back to vcpu->events */
+void svm_requeue(struct svm_vcpu *svm, u32 info, u32 error);	/* EVENTINJ or EXITINTINFO back to vcpu->events */
 bool svm_interrupt_allowed(struct lodge_vcpu *vcpu);
 bool svm_nmi_allowed(struct lodge_vcpu *vcpu);
 void svm_request_interrupt_window(struct lodge_vcpu *vcpu);
@@ -123,6 +124,7 @@ void svm_get_segment(struct lodge_vcpu *vcpu, enum lodge_segment seg, struct kvm
 void svm_set_segment(struct lodge_vcpu *vcpu, enum lodge_segment seg, const struct kvm_segment *in);
 u64 svm_get_segment_base(struct lodge_vcpu *vcpu, enum lodge_segment seg);
 u8 svm_get_cpl(struct lodge_vcpu *vcpu);
+void svm_get_code(struct lodge_vcpu *vcpu, struct lodge_code *out);
 void svm_get_gdt(struct lodge_vcpu *vcpu, struct kvm_dtable *out);
 void svm_set_gdt(struct lodge_vcpu *vcpu, const struct kvm_dtable *in);
 void svm_get_idt(struct lodge_vcpu *vcpu, struct kvm_dtable *out);

@@ -127,6 +127,25 @@ u8 vmx_get_cpl(struct lodge_vcpu *vcpu)
 	return (vmx_read_field(vcpu, VMCS_GUEST_ATTRIBUTES + 2 * VMX_SEG_SS) >> VMX_ATTR_DPL_SHIFT) & 3;
 }
 
+/* RSP and CR3 are read back at the section's end otherwise. */
+void vmx_get_code(struct lodge_vcpu *vcpu, struct lodge_code *out)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+	u32 attributes = vmcs_read(VMCS_GUEST_ATTRIBUTES + 2 * VMX_SEG_CS);
+
+	out->cpl = (vmcs_read(VMCS_GUEST_ATTRIBUTES + 2 * VMX_SEG_SS) >> VMX_ATTR_DPL_SHIFT) & 3;
+	if ((vcpu->efer & EFER_LMA) && (attributes & VMX_ATTR_L)) {
+		out->base = 0;
+		out->width = 8;
+	} else {
+		out->base = vmcs_read(VMCS_GUEST_BASE + 2 * VMX_SEG_CS);
+		out->width = attributes & VMX_ATTR_DB ? 4 : 2;
+	}
+	vcpu->cr3 = vmcs_read(VMCS_GUEST_CR3);
+	vmx->rsp = vmcs_read(VMCS_GUEST_RSP);
+	vcpu->gprs[LODGE_RSP] = vmx->rsp;
+}
+
 static void vmx_get_table(struct lodge_vcpu *vcpu, unsigned long base, unsigned long limit, struct kvm_dtable *out)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);

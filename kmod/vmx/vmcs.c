@@ -201,6 +201,8 @@ int vmx_vcpu_init(struct lodge_vcpu *vcpu)
 		    (lodge_nested.levels - 1) << VMX_EPTP_LEVELS_SHIFT;
 	if (lodge_nested.has_ad)
 		vmx->eptp |= VMX_EPTP_ACCESSED_DIRTY;
+	/* A shadow is not read at each exit: to end one is asked for every time, and cheap. */
+	vcpu->shadow = true;
 
 	/* VMCLEAR makes a VMCS of a page: SDM 3, 25.11.3. */
 	local_irq_save(flags);

@@ -153,6 +153,7 @@ void vmx_get_segment(struct lodge_vcpu *vcpu, enum lodge_segment seg, struct kvm
 void vmx_set_segment(struct lodge_vcpu *vcpu, enum lodge_segment seg, const struct kvm_segment *in);
 u64 vmx_get_segment_base(struct lodge_vcpu *vcpu, enum lodge_segment seg);
 u8 vmx_get_cpl(struct lodge_vcpu *vcpu);
+void vmx_get_code(struct lodge_vcpu *vcpu, struct lodge_code *out);
 void vmx_get_gdt(struct lodge_vcpu *vcpu, struct kvm_dtable *out);
 void vmx_set_gdt(struct lodge_vcpu *vcpu, const struct kvm_dtable *in);
 void vmx_get_idt(struct lodge_vcpu *vcpu, struct kvm_dtable *out);
