@@ -89,7 +89,6 @@ struct lodge_vm *lodge_vm_create(void)
 	}
 	vm->mm = current->mm;
 	mmgrab(vm->mm);
-	refcount_set(&vm->users, 1);
 	vm->pid = task_tgid_nr(current);
 	mutex_init(&vm->lock);
 	mutex_init(&vm->slots_lock);
@@ -102,6 +101,8 @@ struct lodge_vm *lodge_vm_create(void)
 		vm_free(vm);
 		return ERR_PTR(ret);
 	}
+	/* From here on it is no longer ours alone, and its buses need their lock. */
+	refcount_set(&vm->users, 1);
 	vm_list_add(vm);
 	lodge_notify_state(vm, LODGE_VM_CREATED, NULL);
 	return vm;
