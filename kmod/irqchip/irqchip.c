@@ -62,12 +62,18 @@ int lodge_irqchip_create(struct lodge_vm *vm)
 
 int lodge_irqchip_create_split(struct lodge_vm *vm, u64 nr_pins)
 {
+	int ret;
+
 	if (nr_pins > LODGE_MAX_IRQ_ROUTES)
 		return -EINVAL;
 	if (vm->irqchip_mode != LODGE_IRQCHIP_NONE || vm->nr_vcpus)
 		return -EEXIST;
+	/* Before the mode is published, and not for good if that does not come about. */
 	vm->nr_reserved_pins = nr_pins;
-	return irqchip_create(vm, LODGE_IRQCHIP_SPLIT);
+	ret = irqchip_create(vm, LODGE_IRQCHIP_SPLIT);
+	if (ret)
+		vm->nr_reserved_pins = 0;
+	return ret;
 }
 
 void lodge_irqchip_destroy(struct lodge_vm *vm)
