@@ -37,15 +37,17 @@ static bool host_work_pending(void)
 	return read_thread_flags() & LODGE_HOST_WORK;
 }
 
-/* What the host wants of this thread before it goes on: 0 or -EINTR. */
+/* What the host wants of this thread before it goes on: as lodge_compat_host_work(). */
 static int handle_host_work(struct lodge_vcpu *vcpu)
 {
+	int ret;
+
 	if (likely(!host_work_pending()))
 		return 0;
-	if (!lodge_compat_host_work())
-		return 0;
-	vcpu->run->exit_reason = KVM_EXIT_INTR;
-	return -EINTR;
+	ret = lodge_compat_host_work();
+	if (ret == -EINTR)
+		vcpu->run->exit_reason = KVM_EXIT_INTR;
+	return ret;
 }
 
 static void guest_time_enter(void)

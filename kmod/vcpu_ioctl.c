@@ -416,7 +416,7 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 		ret = vcpu_call(vcpu, &vcpu_ioctls[i], &call);
 		break;
 	}
-	if (ret < 0 && ret != -EINTR && ret != -EAGAIN)
+	if (ret < 0 && ret != -EINTR && ret != -EAGAIN && ret != -ERESTARTNOINTR)
 		trace_lodge_ioctl_refused(cmd, ret);
 	return ret;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What the host wants of a thread before it enters a guest: reschedule, task work, restartable sequences. Kernels
- * built with KVM export one function for all of it; elsewhere the thread goes by way of user space, which does the
- * same. No locks; runs in the vCPU's thread, where it may sleep.
+ * built with KVM export one function for all of it; elsewhere the thread goes as far as to the kernel's exit to user
+ * space, which does the same and then begins the system call again. No locks; runs in the vCPU's thread, where it may
+ * sleep.
  */
 #include "host_work.h"
 
@@ -35,11 +36,20 @@ int lodge_compat_host_work(void)
 
 #else
 
+/*
+ * The kernel begins a system call again where it looks for signals, and there it looks when this flag is set: it needs
+ * no signal. Nearly each preemption asks for this in threads that have a restartable sequence, which is all of them.
+ */
 int lodge_compat_host_work(void)
 {
 	if (read_thread_flags() & LODGE_HOST_RESCHED)
 		schedule();
-	return read_thread_flags() & (LODGE_HOST_WORK & ~LODGE_HOST_RESCHED) ? -EINTR : 0;
+	if (read_thread_flags() & _TIF_SIGPENDING)
+		return -EINTR;
+	if (!(read_thread_flags() & (LODGE_HOST_WORK & ~LODGE_HOST_RESCHED)))
+		return 0;
+	set_thread_flag(TIF_NOTIFY_SIGNAL);
+	return -ERESTARTNOINTR;
 }
 
 #endif

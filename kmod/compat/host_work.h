@@ -4,7 +4,8 @@
 
 /**
  * lodge_compat_host_work() - do what the host wants of this thread
- * Return: 0, or -EINTR when it must return to user space first (a signal).
+ * Return: 0; -EINTR when there is a signal; -ERESTARTNOINTR when the system call must end, to be begun again before
+ * user space sees anything of it.
  * Context: may sleep.
  */
 int lodge_compat_host_work(void);
