@@ -151,8 +151,13 @@ lab_vmlinux()
 		off=$(((setup + 1) * 512 + off))
 		tmp=$(mktemp "$LAB_CACHE/vmlinux/tmp.XXXXXX")
 		magic=$(od -An -tx1 -j$off -N4 "$image" | tr -d ' ')
-		# The payload ends with four bytes that hold its unpacked size.
-		tail -c +$((off + 1)) "$image" | head -c $((len - 4)) |
+		# The payload ends with four bytes that hold its unpacked size: gzip's own
+		# last four, and after those that have none.
+		case $magic in
+		1f8b*)	;;
+		*)	len=$((len - 4)) ;;
+		esac
+		tail -c +$((off + 1)) "$image" | head -c $len |
 		case $magic in
 		fd377a58)	xz -dc ;;
 		28b52ffd)	zstd -dcq ;;
