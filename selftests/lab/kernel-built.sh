@@ -2,9 +2,10 @@
 #
 # Kernels that are built for the lab from Debian's source package of 6.1: one for
 # each config-NAME here, its configuration being config-common and config-NAME
-# over allnoconfig. Sourced by kernel-get, which holds the cache's lock. Source
-# and builds are kept in the cache; a kernel whose fragments or whose source
-# have changed since is of another recipe, and so is built anew.
+# over allnoconfig; lines "#make VARIABLE=VALUE" there are for make. Sourced by
+# kernel-get, which holds the cache's lock. Source and builds are kept in the
+# cache; a kernel whose fragments or whose source have changed since is of another
+# recipe, and so is built anew.
 
 BUILT_SOURCE=$LAB_CACHE/source/linux-source-6.1
 
@@ -25,7 +26,7 @@ built_recipe()
 
 	sum=$(cat "$LAB_DIR/config-common" "$LAB_DIR/config-$1" "$BUILT_SOURCE/debian.version" 2>/dev/null |
 		sha256sum)
-	echo "built-1-$1-${sum:0:16}"
+	echo "built-2-$1-${sum:0:16}"
 }
 
 KERNEL_BUILT_RECIPE=$(for built in $(kernel_built_names); do built_recipe "$built"; done | tr '\n' ' ')
@@ -82,16 +83,18 @@ built_source()
 	return 1
 }
 
-# built_make DIR ARGUMENT...: make for the kernel whose objects are in DIR. An
-# empty LOCALVERSION keeps the state of a repository around out of the release.
-# It ends with this shell, which is why there is none in between.
+# built_make DIR ARGUMENT...: make for the kernel whose objects are in DIR, with what
+# the fragments say to it. An empty LOCALVERSION keeps the state of a repository
+# around out of the release. It ends with this shell, which is why there is none
+# in between.
 built_make()
 {
-	local dir=$1
+	local dir=$1 words
 
 	shift
+	mapfile -t words < <(sed -n 's/^#make //p' "$dir/fragments")
 	env -u MAKEFLAGS -u MFLAGS -u KBUILD_OUTPUT setpriv --pdeathsig TERM \
-		nice make -s -C "$BUILT_SOURCE" O="$dir" LOCALVERSION= -j"$(nproc)" "$@" \
+		nice make -s -C "$BUILT_SOURCE" O="$dir" LOCALVERSION= -j"$(nproc)" "${words[@]}" "$@" \
 		>>"$dir/log" 2>&1 </dev/null
 }
 
@@ -114,18 +117,21 @@ built_configure()
 	}
 }
 
-# built_install ROOT FINAL: the layout of a fetched kernel. Of the objects only
-# what building a module needs is kept.
+# built_install ROOT FINAL: the layout of a fetched kernel, which has no modules: a
+# fragment's =m is there for what it selects. Of the objects only what building a
+# module needs is kept.
 built_install()
 {
 	local root=$1 final=$2 release
 
 	release=$(cat "$root/build/include/config/kernel.release") || return 1
 	rm -rf "$root/lib" "$root/boot"
-	built_make "$root/build" INSTALL_MOD_PATH="$root" INSTALL_MOD_STRIP=1 modules_install || return 1
 	mkdir -p "$root/boot" "$root/lib/modules/$release"
-	cp "$root/build/arch/x86/boot/bzImage" "$root/boot/vmlinuz-$release" || return 1
-	rm -f "$root/lib/modules/$release"/{build,source}
+	cp "$root/build/vmlinux.symvers" "$root/build/Module.symvers" &&
+		cp "$root/build"/modules.builtin{,.modinfo} "$root/lib/modules/$release" &&
+		: >"$root/lib/modules/$release/modules.order" &&
+		depmod -b "$root" "$release" >>"$root/build/log" 2>&1 &&
+		cp "$root/build/arch/x86/boot/bzImage" "$root/boot/vmlinuz-$release" || return 1
 	ln -s "$final/build" "$root/lib/modules/$release/build"
 	find "$root/build" \( -name '*.[oa]' -o -name '.*.cmd' -o -name '*.ko' -o -name '*.mod.c' \
 		-o -name 'vmlinux*' -o -name '.tmp_*' -o -name 'bzImage' \) -type f -delete
@@ -145,14 +151,14 @@ kernel_built_fetch()
 	built_source || return 1
 	recipe=$(built_recipe "$name")
 	work=$LAB_CACHE/source/$recipe
-	for old in "$LAB_CACHE/source/${recipe%-*}"-*; do
+	for old in "$LAB_CACHE"/source/built-*-"$name"-*; do
 		[ "$old" = "$work" ] || rm -rf "$old"
 	done
 	mkdir -p "$work/build"
 	lab_say "building the kernel $name from $(cat "$BUILT_SOURCE/debian.version")"
 	: >"$work/build/log"
 	built_tools "$work" && built_configure "$name" "$work/build" &&
-		built_make "$work/build" bzImage modules
+		built_make "$work/build" bzImage modules_prepare
 	status=$?
 	if [ $status = 0 ]; then
 		final=$LAB_CACHE/kernels/$(cat "$work/build/include/config/kernel.release")
