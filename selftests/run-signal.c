@@ -5,11 +5,14 @@
  * for the time of the run alone.
  */
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "modes.h"
 #include "thread.h"
+
+#define SHARED_GPA	0x40000000ul
 
 static void guest_spins(void)
 {
@@ -215,10 +218,23 @@ static void killed_while_running(void)
 }
 
 /* A stop and a continue interrupt the run like a signal without a handler. */
+/* Says that it runs to a process that did not make it. */
+static void guest_spins_openly(void)
+{
+	guest_sync(1);
+	*(volatile u64 *)SHARED_GPA = 1;
+	for (;;)
+		barrier();
+}
+
 static void stopped_and_continued(void)
 {
-	pid_t pid = fork();
+	volatile u64 *shared = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid;
 	int status;
+
+	CHECK(shared != MAP_FAILED);
+	pid = fork();
 
 	CHECK_GE(pid, 0);
 	if (!pid) {
@@ -226,12 +242,13 @@ static void stopped_and_continued(void)
 		struct vcpu *vcpu = vcpu_add(vm, 0);
 		long r;
 
-		vcpu_entry(vcpu, guest_spins);
+		slot_set(vm, 1, 0, SHARED_GPA, PAGE_SIZE, (void *)shared);
+		vcpu_entry(vcpu, guest_spins_openly);
 		RUN_SYNC(vcpu, 1);
 		r = run_try(vcpu);
 		_exit(r == -EINTR && vcpu->run->exit_reason == KVM_EXIT_INTR ? 0 : 1);
 	}
-	sleep_ms(100);
+	wait_until(*shared);
 	CHECK_EQ(kill(pid, SIGSTOP), 0);
 	CHECK_EQ(waitpid(pid, &status, WUNTRACED), pid);
 	CHECK(WIFSTOPPED(status));
