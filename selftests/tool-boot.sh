@@ -8,7 +8,7 @@
 
 . "$(dirname "$0")/tool/common.sh"
 
-LIMIT=120
+LIMIT=$((120 * ${LODGE_TEST_SCALE:-1}))
 vmlinuz=/boot/vmlinuz-$(uname -r)
 case $vmlinuz in
 *-lodge-*)	echo "1..0 # SKIP a kernel built for the lab is no guest; see tool-guest.sh"; exit 4 ;;

@@ -10,33 +10,35 @@
 kernel echo "66bafc03 b008 ee  66baf903 b001 ee  66bafd03 ec a801 74f7  66baf803 ec ee 3c71 75ed  $POWEROFF $HALT"
 kernel hello "$(put hello) $POWEROFF $HALT"
 
-printf 'some words, q' | timeout 60 "$LODGE" run --kernel echo --memory 32M >out 2>err
+printf 'some words, q' | timeout $LIMIT "$LODGE" run --kernel echo --memory 32M >out 2>err
 [ $? = 0 ] && [ "$(cat out)" = 'some words, q' ] && [ ! -s err ]
 result $? "a pipe: the guest gets every byte in order"
 
 head -c 20000 /dev/zero | tr '\0' 'x' >long
-{ cat long; printf q; } | timeout 60 "$LODGE" run --kernel echo --memory 32M >out 2>err
+{ cat long; printf q; } | timeout $LIMIT "$LODGE" run --kernel echo --memory 32M >out 2>err
 [ $? = 0 ] && [ "$(wc -c <out)" = 20001 ]
 result $? "a pipe: 20,000 bytes, none lost"
 
-timeout 60 "$LODGE" run --kernel echo --memory 32M >out 2>err </dev/null &
-sleep 2
+rm -f out err
+timeout $LIMIT "$LODGE" run --kernel echo --memory 32M >out 2>err </dev/null &
+until_there . out
 od -An -tx1 out | tr -d ' ' | grep -qE '^(04)+$'
 result $? "the end of input is a Ctrl-D"
 kill %1
 wait %1 2>/dev/null
 
-timeout 60 "$LODGE" run --kernel hello --memory 32M --serial file >out 2>err </dev/null
+timeout $LIMIT "$LODGE" run --kernel hello --memory 32M --serial file >out 2>err </dev/null
 [ $? = 0 ] && [ "$(cat file)" = hello ] && [ ! -s out ]
 result $? "a file gets the output, and stdout nothing"
 
 kernel flood "66baf803 b078 ee ebfd"
-timeout 60 "$LODGE" run --kernel flood --memory 32M 2>err </dev/null | head -c 1000 >out
+timeout $LIMIT "$LODGE" run --kernel flood --memory 32M 2>err </dev/null | head -c 1000 >out
 [ "${PIPESTATUS[0]}" = 4 ] && [ "$(wc -c <out)" = 1000 ] && grep -q 'console cannot be written' err
 result $? "a reader that goes away ends the VM: status 4"
 
-timeout 60 "$LODGE" run --kernel echo --memory 32M --serial PTY >out 2>err </dev/null &
-sleep 2
+rm -f out err
+timeout $LIMIT "$LODGE" run --kernel echo --memory 32M --serial PTY >out 2>err </dev/null &
+until_there 'serial console is' err
 tty=$(sed -n 's/^lodge: serial console is //p' err)
 if [ -c "$tty" ]; then
 	exec 3<>"$tty"
@@ -55,7 +57,7 @@ fi
 
 if command -v script >/dev/null; then
 	before=$(script -qec 'stty -g; true' /dev/null </dev/null)
-	script -qec "stty -g >before; timeout --foreground 60 '$LODGE' run --kernel hello --memory 32M; stty -g >after" /dev/null \
+	script -qec "stty -g >before; timeout --foreground $LIMIT '$LODGE' run --kernel hello --memory 32M; stty -g >after" /dev/null \
 		>out 2>err </dev/null
 	[ -n "$before" ] && grep -q hello out && cmp -s before after
 	result $? "the terminal's mode comes back after a power-off"

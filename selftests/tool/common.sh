@@ -21,6 +21,8 @@ cleanup()
 trap cleanup EXIT
 cd "$WORK" || exit
 CASE=0 FAILED=0
+# Seconds that one run of the tool may take.
+LIMIT=$((60 * ${LODGE_TEST_SCALE:-1}))
 
 echo "KTAP version 1"
 
@@ -56,8 +58,20 @@ finish()
 # tool ARGUMENT...: runs it with its output in out and err, its status in STATUS.
 tool()
 {
-	timeout -k 5 "${LIMIT:-60}" "$LODGE" "$@" >out 2>err </dev/null
+	timeout -k 5 "$LIMIT" "$LODGE" "$@" >out 2>err </dev/null
 	STATUS=$?
+}
+
+# until_there PATTERN FILE: waits for what a tool in the background is to write.
+until_there()
+{
+	local i
+
+	for ((i = 0; i < LIMIT * 5; i++)); do
+		! grep -aqE -- "$1" "$2" 2>/dev/null || return 0
+		sleep 0.2
+	done
+	return 1
 }
 
 # refused STATUS PATTERN NAME ARGUMENT...: the tool must end with STATUS and one
