@@ -207,5 +207,9 @@ void vmx_host_leave(struct vmx_vcpu *vmx, struct vmx_cpu *cpu)
 	lodge_host_breakpoints_restore(&cpu->breakpoints);
 	/* An exit leaves limits of 64 KiB and a TSS without I/O bitmap: SDM 3, 28.5.2 and 28.5.3. */
 	load_fixmap_gdt(smp_processor_id());
-	invalidate_tss_limit();
+	/*
+	 * Threads with a bitmap have the limit put right on their way to user space, where this is looked at.
+	 * invalidate_tss_limit() does it for them at once, by a function that newer kernels keep for KVM.
+	 */
+	this_cpu_write(__tss_limit_invalid, true);
 }
