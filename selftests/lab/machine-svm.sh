@@ -25,8 +25,9 @@ machine_start()
 	local vmlinux initrd append
 	local -a args
 
-	# Five-level paging is switched on by the code that unpacks the kernel.
-	if [[ ,$LAB_CPU, == *,+la57,* ]]; then
+	# Five-level paging is switched on by the code that unpacks the kernel, and a kernel
+	# with KASAN does not survive its PVH entry.
+	if [[ ,$LAB_CPU, == *,+la57,* || $LAB_RELEASE == *-lodge-debug ]]; then
 		vmlinux=$LAB_IMAGE
 	else
 		vmlinux=$(lab_vmlinux "$LAB_IMAGE") || lab_die "$LAB_IMAGE: not a kernel that can be unpacked"
