@@ -143,7 +143,7 @@ static void vm(void)
 {
 	int sys = device_open();
 
-	step_fail_each("KVM_CREATE_VM", &(struct step){ run_create_vm, undo_close, &sys, 8 });
+	step_fail_each("KVM_CREATE_VM", &(struct step){ run_create_vm, undo_close, &sys, 5 });
 	close(sys);
 }
 
