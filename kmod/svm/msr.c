@@ -148,6 +148,11 @@ int svm_set_msr(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host)
 	if (!svm_msr_valid(vcpu, msr, value))
 		return -EINVAL;
 	*slot = value;
+	/* The guest may go on in the same section, which loaded the CPU's own when it began. */
+	if (msr == MSR_TSC_AUX && READ_ONCE(vcpu->mode) == LODGE_IN_GUEST) {
+		wrmsrq(MSR_TSC_AUX, value);
+		this_cpu_write(svm_cpu.loaded_tsc_aux, true);
+	}
 	return 0;
 }
 
