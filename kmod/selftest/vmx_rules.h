@@ -59,7 +59,7 @@ RULE(flags_reserved, real_mode, state.rflags |= BIT_ULL(15), "RFLAGS has a reser
 RULE(flags_vm_real, vm86_mode, state.cr0 = 0x30, "RFLAGS.VM")
 RULE(interrupt_if, real_mode, state.event = INJECT(VMX_EVENT_INTERRUPT, 0x20), "an interrupt is injected with")
 RULE(activity, real_mode, state.activity = 4, "no such activity")
-RULE(halted_user, user_mode, state.activity = 1, "halted at")
+RULE(halted_user, ring_3, state.activity = 1, "halted at")
 RULE(halted_shadow, real_mode, (state.activity = 2, state.shadow = VMX_SHADOW_MOV_SS), "inactive in")
 RULE(both_shadows, real_mode, (state.rflags |= IF, state.shadow = 3), "both interrupt")
 RULE(sti_if, real_mode, state.shadow = VMX_SHADOW_STI, "STI's shadow")

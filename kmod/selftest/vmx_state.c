@@ -74,7 +74,7 @@ static void long_mode(void)
 	state.rip = 0xffffffff81000000ULL;
 }
 
-static void user_mode(void)
+static void ring_3(void)
 {
 	long_mode();
 	state.segments[VMX_SEG_CS].attributes |= 3 << VMX_ATTR_DPL_SHIFT;
@@ -125,7 +125,7 @@ int lodge_selftest_vmx_state(void)
 	failed |= check_valid("PAE paging", pae_mode);
 	failed |= check_valid("virtual-8086 mode", vm86_mode);
 	failed |= check_valid("long mode", long_mode);
-	failed |= check_valid("user mode", user_mode);
+	failed |= check_valid("user mode", ring_3);
 	for (i = 0; i < ARRAY_SIZE(rules); i++) {
 		const char *fault;
 
