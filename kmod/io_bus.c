@@ -6,6 +6,8 @@
  */
 #include "io_bus.h"
 
+#include <linux/irqflags.h>
+#include <linux/lockdep.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>

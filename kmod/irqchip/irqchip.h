@@ -6,6 +6,8 @@
 #ifndef LODGE_IRQCHIP_H
 #define LODGE_IRQCHIP_H
 
+#include <linux/mm.h>
+
 #include "../lodge.h"
 
 #define LODGE_MAX_IRQ_ROUTES	4096	/* KVM_CAP_IRQ_ROUTING */

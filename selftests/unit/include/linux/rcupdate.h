@@ -23,6 +23,7 @@ static inline void unit_rcu_free(struct rcu_head *head, void (*free)(struct rcu_
 #define rcu_read_lock()				((void)unit_rcu_depth++)
 #define rcu_read_unlock()			((void)unit_rcu_depth--)
 #define rcu_dereference(p)			({ WARN_ON(!unit_rcu_depth); READ_ONCE(p); })
+#define rcu_dereference_check(p, safe)		({ WARN_ON(!unit_rcu_depth && !(safe)); READ_ONCE(p); })
 #define rcu_dereference_protected(p, held)	({ WARN_ON(!(held)); (p); })
 #define rcu_assign_pointer(p, v)		((p) = (v))
 #define RCU_INIT_POINTER(p, v)			((p) = (v))
