@@ -221,7 +221,8 @@ machine_hang()
 # machine_notes: refused VM entries and what ended Bochs, each once.
 machine_notes()
 {
-	awk '/VMFAIL|FAILED VMENTRY|VMENTRY FAIL|[0-9]p\[|PANIC|shutdown state|triple fault/ {
+	awk '/soft power off/ { next }
+		/VMFAIL|FAILED VMENTRY|VMENTRY FAIL|[0-9]p\[|PANIC|shutdown state|triple fault/ {
 			what = $0
 			sub(/^[0-9]+[a-z]\[[^]]*\] */, "", what)
 			if (!n[what]++) { order[++count] = what; tick[what] = $0 + 0 }
