@@ -55,9 +55,14 @@ static void guest_time_enter(void)
 	vtime_account_guest_enter();
 }
 
-/* After the interrupt that ended the section was taken: a tick among them is the guest's time. */
+/*
+ * After the interrupt that ended the section was taken: a tick among them is the guest's time. STI lets interrupts in
+ * only behind the instruction that follows it (APM 3, STI), and where ticks are all there is to account time by, that
+ * would be the one that ends the guest's.
+ */
 static void guest_time_leave(void)
 {
+	asm volatile("nop" : : : "memory");
 	vtime_account_guest_exit();
 }
 

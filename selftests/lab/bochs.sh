@@ -193,7 +193,7 @@ machine_start()
 
 	append="console=ttyS0,115200 quiet panic=-1 oops=panic softlockup_panic=1 tsc=reliable"
 	append+=" tsc_early_khz=$((BOCHS_IPS / 1000)) nokaslr audit=0 cryptomgr.notests"
-	append+=" random.trust_cpu=on unknown_nmi_panic $BOCHS_QUICK lab.run=$RUN $LAB_APPEND"
+	append+=" random.trust_cpu=on unknown_nmi_panic printk.devkmsg=on $BOCHS_QUICK lab.run=$RUN $LAB_APPEND"
 	"$LAB_DIR/bochs-disk" "$vmlinux" "$RUN/initrd" "$memory" "$append" "$RUN/boot.img" <"$boot" ||
 		lab_die "no boot disk"
 	rm -f "$RUN/initrd"

@@ -133,6 +133,15 @@ lab_kernel_build()
 	return 1
 }
 
+# lab_slower RELEASE: how many times as long everything may take on a kernel that checks.
+lab_slower()
+{
+	case $1 in
+	debug|*-lodge-debug)	echo 6 ;;
+	*)			echo 1 ;;
+	esac
+}
+
 # lab_vmlinux IMAGE: prints the path of the ELF kernel inside a bzImage, kept in
 # the cache. Starting the ELF through its PVH entry saves the emulated machine
 # four seconds of decompression. See Documentation/arch/x86/boot.rst of Linux
