@@ -50,9 +50,10 @@ LODGE_OP(void, set_pat, (struct lodge_vcpu *vcpu))		/* vcpu->pat changed */
 LODGE_OP(u32, get_interrupt_shadow, (struct lodge_vcpu *vcpu))	/* KVM_X86_SHADOW_INT_* */
 LODGE_OP(void, set_interrupt_shadow, (struct lodge_vcpu *vcpu, u32 shadow))
 
-/* The backend's own MSRs (SYSENTER, STAR, FS base, ...): 0, or -EINVAL for one it does not know or a bad value. */
+/* The backend's own MSRs (SYSENTER, STAR, FS base, ...): 0; -ENOENT: it does not know it; -EINVAL: a bad value. */
 LODGE_OP(int, get_msr, (struct lodge_vcpu *vcpu, u32 msr, u64 *value))
 LODGE_OP(int, set_msr, (struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host))
+LODGE_OP(void, intercept_msrs, (struct lodge_vcpu *vcpu, bool all))	/* also those of msr_passthrough, or not */
 
 /* Events; section or not in the guest. */
 LODGE_OP(void, inject_exception, (struct lodge_vcpu *vcpu))	/* vcpu->events.exception */

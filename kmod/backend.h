@@ -26,6 +26,7 @@ struct lodge_backend_ops {
  * @teardown: undoes setup
  * @cpuid_adjust: takes from or adds to one entry of the supported CPUID table what this vendor's virtualization demands
  * @msr_list: the vendor's MSRs that migrate, ended by 0
+ * @msr_passthrough: MSRs that a guest reaches without an exit, ended by 0
  * @ops: the rest
  */
 struct lodge_backend {
@@ -35,6 +36,7 @@ struct lodge_backend {
 	void (*teardown)(void);
 	void (*cpuid_adjust)(struct kvm_cpuid_entry2 *entry);
 	const u32 *msr_list;
+	const u32 *msr_passthrough;
 	struct lodge_backend_ops ops;
 };
 

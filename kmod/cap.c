@@ -13,6 +13,7 @@
 
 #define CAP_NR_ROUTES		4096	/* GSIs that a routing table may name */
 #define CAP_COALESCED_PAGE	2	/* of a vCPU's mapping */
+#define CAP_MSR_EXIT_REASONS	(KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN | KVM_MSR_EXIT_REASON_FILTER)
 
 static const struct {
 	u32 cap;
@@ -52,6 +53,8 @@ static const struct {
 	{ KVM_CAP_XSAVE, 1 },
 	{ KVM_CAP_XCRS, 1 },
 	{ KVM_CAP_GET_MSR_FEATURES, 1 },
+	{ KVM_CAP_X86_USER_SPACE_MSR, 1 },
+	{ KVM_CAP_X86_MSR_FILTER, 1 },
 	/* interrupts */
 	{ KVM_CAP_IRQCHIP, 1 },
 	{ KVM_CAP_IOAPIC_POLARITY_IGNORED, 1 },
@@ -100,6 +103,11 @@ int lodge_cap_enable(struct lodge_vm *vm, const struct kvm_enable_cap *cap)
 {
 	lockdep_assert_held(&vm->lock);
 	switch (cap->cap) {
+	case KVM_CAP_X86_USER_SPACE_MSR:
+		if (cap->args[0] & ~(u64)CAP_MSR_EXIT_REASONS)
+			return -EINVAL;
+		WRITE_ONCE(vm->user_msr_exits, cap->args[0]);
+		return 0;
 	case KVM_CAP_EXCEPTION_PAYLOAD:
 		WRITE_ONCE(vm->exception_payload, cap->args[0]);
 		return 0;

@@ -20,6 +20,7 @@
 #include "irqchip/irqchip.h"
 #include "mmu/mmu.h"
 #include "msr.h"
+#include "msr_filter.h"
 #include "regs.h"
 #include "section.h"
 #include "stats.h"
@@ -72,26 +73,14 @@ int lodge_exit_cpuid(struct lodge_vcpu *vcpu)
 	return exit_with_length(vcpu, cpuid_execute);
 }
 
-static int rdmsr_execute(struct lodge_vcpu *vcpu)
+/*
+ * Where user space filters MSRs or the length is not to be had at once, an MSR exit is handled outside the section.
+ * One compare sees to both: without a filter msr_exits_defer is 0, with one it is more than any RIP.
+ */
+static bool msr_exit_is_slow(struct lodge_vcpu *vcpu)
 {
-	u64 value;
-	int ret;
-
-	if (!exit_find_length(vcpu, &ret))
-		return ret;
-	if (lodge_msr_get(vcpu, vcpu->gprs[LODGE_RCX], &value, false)) {
-		lodge_queue_exception(vcpu, X86_TRAP_GP, true, 0);
-		return LODGE_EXIT_RESUME;
-	}
-	vcpu->gprs[LODGE_RAX] = (u32)value;
-	vcpu->gprs[LODGE_RDX] = value >> 32;
-	lodge_exit_skip_to(vcpu, vcpu->next_rip);
-	return LODGE_EXIT_RESUME;
-}
-
-int lodge_exit_rdmsr(struct lodge_vcpu *vcpu)
-{
-	return exit_with_length(vcpu, rdmsr_execute);
+	return unlikely(vcpu->next_rip <= vcpu->msr_exits_defer) &&
+	       (vcpu->msr_exits_defer || !lodge_section_find_length(vcpu));
 }
 
 static u64 edx_eax(const struct lodge_vcpu *vcpu)
@@ -99,21 +88,93 @@ static u64 edx_eax(const struct lodge_vcpu *vcpu)
 	return (vcpu->gprs[LODGE_RDX] << 32) | (u32)vcpu->gprs[LODGE_RAX];
 }
 
-static int wrmsr_finish(struct lodge_vcpu *vcpu, int ret)
+/* An access that failed: user space may want to answer it (KVM_CAP_X86_USER_SPACE_MSR), else the guest takes #GP. */
+static int msr_refused(struct lodge_vcpu *vcpu, bool write, int error)
 {
-	if (ret)
+	u32 reason = error == -ENOENT ? KVM_MSR_EXIT_REASON_UNKNOWN :
+		     error == -EPERM ? KVM_MSR_EXIT_REASON_FILTER : KVM_MSR_EXIT_REASON_INVAL;
+	struct kvm_run *run = vcpu->run;
+
+	if (!(READ_ONCE(vcpu->vm->user_msr_exits) & reason)) {
 		lodge_queue_exception(vcpu, X86_TRAP_GP, true, 0);
-	else
-		lodge_exit_skip_to(vcpu, vcpu->next_rip);
+		return LODGE_EXIT_RESUME;
+	}
+	run->exit_reason = write ? KVM_EXIT_X86_WRMSR : KVM_EXIT_X86_RDMSR;
+	run->msr.error = 0;
+	memset(run->msr.pad, 0, sizeof(run->msr.pad));
+	run->msr.reason = reason;
+	run->msr.index = vcpu->gprs[LODGE_RCX];
+	run->msr.data = write ? edx_eax(vcpu) : 0;
+	vcpu->msr_exit_rip = vcpu->rip;
+	vcpu->completion = write ? LODGE_COMPLETE_WRMSR : LODGE_COMPLETE_RDMSR;
+	return LODGE_EXIT_USER;
+}
+
+static int rdmsr_finish(struct lodge_vcpu *vcpu, u64 value)
+{
+	vcpu->gprs[LODGE_RAX] = (u32)value;
+	vcpu->gprs[LODGE_RDX] = value >> 32;
+	lodge_exit_skip_to(vcpu, vcpu->next_rip);
 	return LODGE_EXIT_RESUME;
 }
 
-static int wrmsr_execute_sleeping(struct lodge_vcpu *vcpu)
+int lodge_msr_complete(struct lodge_vcpu *vcpu, bool write)
+{
+	const struct kvm_run *run = vcpu->run;
+
+	/* User space that moved RIP has dropped the instruction. */
+	if (vcpu->rip != vcpu->msr_exit_rip)
+		return LODGE_EXIT_RESUME;
+	if (READ_ONCE(run->msr.error)) {
+		lodge_queue_exception(vcpu, X86_TRAP_GP, true, 0);
+		return LODGE_EXIT_RESUME;
+	}
+	if (!write)
+		return rdmsr_finish(vcpu, READ_ONCE(run->msr.data));
+	lodge_exit_skip_to(vcpu, vcpu->next_rip);
+	return LODGE_EXIT_RESUME;
+}
+
+static int rdmsr_execute(struct lodge_vcpu *vcpu)
+{
+	u64 value;
+	int ret = lodge_msr_get(vcpu, vcpu->gprs[LODGE_RCX], &value, false);
+
+	return unlikely(ret) ? msr_refused(vcpu, false, ret) : rdmsr_finish(vcpu, value);
+}
+
+static int rdmsr_execute_slow(struct lodge_vcpu *vcpu)
 {
 	int ret;
 
 	if (!exit_find_length(vcpu, &ret))
 		return ret;
+	if (!lodge_msr_allowed(vcpu, vcpu->gprs[LODGE_RCX], KVM_MSR_FILTER_READ))
+		return msr_refused(vcpu, false, -EPERM);
+	return rdmsr_execute(vcpu);
+}
+
+int lodge_exit_rdmsr(struct lodge_vcpu *vcpu)
+{
+	return msr_exit_is_slow(vcpu) ? lodge_defer(vcpu, rdmsr_execute_slow) : rdmsr_execute(vcpu);
+}
+
+static int wrmsr_finish(struct lodge_vcpu *vcpu, int ret)
+{
+	if (unlikely(ret))
+		return msr_refused(vcpu, true, ret);
+	lodge_exit_skip_to(vcpu, vcpu->next_rip);
+	return LODGE_EXIT_RESUME;
+}
+
+static int wrmsr_execute_slow(struct lodge_vcpu *vcpu)
+{
+	int ret;
+
+	if (!exit_find_length(vcpu, &ret))
+		return ret;
+	if (!lodge_msr_allowed(vcpu, vcpu->gprs[LODGE_RCX], KVM_MSR_FILTER_WRITE))
+		return msr_refused(vcpu, true, -EPERM);
 	return wrmsr_finish(vcpu, lodge_msr_set_sleeping(vcpu, vcpu->gprs[LODGE_RCX], edx_eax(vcpu)));
 }
 
@@ -121,11 +182,11 @@ int lodge_exit_wrmsr(struct lodge_vcpu *vcpu)
 {
 	int ret;
 
-	if (unlikely(!vcpu->next_rip && !lodge_section_find_length(vcpu)))
-		return lodge_defer(vcpu, wrmsr_execute_sleeping);
+	if (msr_exit_is_slow(vcpu))
+		return lodge_defer(vcpu, wrmsr_execute_slow);
 	ret = lodge_msr_set(vcpu, vcpu->gprs[LODGE_RCX], edx_eax(vcpu), false);
 	if (ret == -EAGAIN)
-		return lodge_defer(vcpu, wrmsr_execute_sleeping);
+		return lodge_defer(vcpu, wrmsr_execute_slow);
 	return wrmsr_finish(vcpu, ret);
 }
 

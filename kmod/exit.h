@@ -59,6 +59,9 @@ int lodge_exit_unknown(struct lodge_vcpu *vcpu);
 /* system.c: the decoded control- and debug-register instructions */
 int lodge_system_execute(struct lodge_vcpu *vcpu);
 
+/* Finish the RDMSR or WRMSR that user space answered. */
+int lodge_msr_complete(struct lodge_vcpu *vcpu, bool write);
+
 /* Finish the port read that user space answered. */
 int lodge_port_complete(struct lodge_vcpu *vcpu);
 

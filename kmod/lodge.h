@@ -44,6 +44,7 @@ struct lodge_irq_routing;
 struct lodge_lapic;
 struct lodge_memslots;
 struct lodge_mmu;
+struct lodge_msr_filter;
 struct lodge_pic;
 struct lodge_pit;
 
@@ -100,6 +101,8 @@ struct lodge_vm {
 
 	struct lodge_vm_clock *clock;		/* (i) clock.c: kvm-clock's per-VM part */
 	u64 disabled_quirks;			/* (a) */
+	u32 user_msr_exits;			/* (a) KVM_MSR_EXIT_REASON_*: which MSR faults user space takes */
+	struct lodge_msr_filter __rcu *msr_filter;	/* (r) written under lock */
 	bool exception_payload;			/* (a) KVM_CAP_EXCEPTION_PAYLOAD is enabled */
 	bool triple_fault_event;		/* (a) KVM_CAP_X86_TRIPLE_FAULT_EVENT is enabled */
 	u32 death;				/* (a) enum lodge_vm_death */
@@ -120,6 +123,7 @@ enum lodge_request {
 	LODGE_REQ_APIC,		/* INIT or SIPI waits in the LAPIC */
 	LODGE_REQ_CLOCK,	/* the kvm-clock page must be written again */
 	LODGE_REQ_EOI_SCAN,	/* routing changed: which vectors need a broadcast EOI */
+	LODGE_REQ_MSR_FILTER,	/* vm->msr_filter was replaced */
 	LODGE_REQ_DEAD,		/* the VM was killed */
 	LODGE_REQ_KICK,		/* nothing to do but leave the guest once */
 };
@@ -178,6 +182,8 @@ enum lodge_completion {
 	LODGE_COMPLETE_PORT,		/* fast port access: data to RAX */
 	LODGE_COMPLETE_MOVE,		/* a load from a device: vcpu->move */
 	LODGE_COMPLETE_EMULATE,		/* lodge_emulate_resume() goes on */
+	LODGE_COMPLETE_RDMSR,		/* the value, or #GP */
+	LODGE_COMPLETE_WRMSR,		/* done, or #GP */
 };
 
 struct lodge_vcpu {
@@ -211,6 +217,7 @@ struct lodge_vcpu {
 	} fault;				/* (v) the nested fault being handled */
 	u64 tlb_generation;			/* (v) the vm->tlb_generation that the TLB holds */
 	u64 next_rip;				/* (v) behind the instruction that exited, 0 when not known */
+	u64 msr_exits_defer;			/* (v) 0, or all ones: MSR exits leave the section */
 
 	/* warm */
 	struct lodge_fpu *fpu;			/* (i) */
@@ -226,6 +233,7 @@ struct lodge_vcpu {
 	bool ran;				/* (v) KVM_RUN was entered once: CPUID is fixed */
 	bool triple_fault;			/* (v) */
 	enum lodge_completion completion;	/* (v) */
+	u64 msr_exit_rip;			/* (v) of the RDMSR or WRMSR that user space answers */
 	struct lodge_vcpu_pv *pv;		/* (i) pv.c: kvm-clock, steal time, PV EOI */
 	struct lodge_vcpu_msrs *msrs;		/* (i) msr.c: MTRRs, machine check banks */
 	struct lodge_emulate emulate;		/* (v) */

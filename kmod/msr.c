@@ -476,7 +476,7 @@ int lodge_msr_get(struct lodge_vcpu *vcpu, u32 msr, u64 *value, bool host)
 	row = msr_find(msr);
 	if (!row)
 		return lodge_op(get_msr)(vcpu, msr, value);
-	return row->get ? row->get(vcpu, msr, value, host) : -EINVAL;
+	return row->get ? row->get(vcpu, msr, value, host) : -ENOENT;
 }
 
 static int msr_row_set(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host, bool can_sleep)
@@ -486,7 +486,7 @@ static int msr_row_set(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host, b
 	if (!row)
 		return lodge_op(set_msr)(vcpu, msr, value, host);
 	if (!row->set)
-		return -EINVAL;
+		return -ENOENT;
 	if (!can_sleep && (row->flags & MSR_ROW_SLEEPS))
 		return -EAGAIN;
 	return row->set(vcpu, msr, value, host);

@@ -10,14 +10,14 @@ int lodge_msr_init(void);		/* module load: the lists for user space */
 /**
  * lodge_msr_get() - read a guest MSR
  * @host: asked by user space, which sees more
- * Return: 0, or -EINVAL: the guest takes #GP.
+ * Return: 0; -ENOENT: there is no such MSR to read, -EINVAL: not for this guest. It takes #GP.
  * Context: host reads may sleep; guest reads are called with interrupts off.
  */
 int lodge_msr_get(struct lodge_vcpu *vcpu, u32 msr, u64 *value, bool host);
 
 /**
  * lodge_msr_set() - write a guest MSR
- * Return: 0, -EINVAL: the guest takes #GP; -EAGAIN (guest writes only): must be called again where it may sleep.
+ * Return: 0; -ENOENT or -EINVAL, as above; -EAGAIN (guest writes only): must be called again where it may sleep.
  */
 int lodge_msr_set(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host);
 int lodge_msr_set_sleeping(struct lodge_vcpu *vcpu, u32 msr, u64 value);	/* the second try of a guest's write */

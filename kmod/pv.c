@@ -134,7 +134,7 @@ int lodge_pv_msr_get(struct lodge_vcpu *vcpu, u32 msr, u64 *value)
 		*value = READ_ONCE(vcpu->vm->clock->wall_clock);
 		return 0;
 	default:
-		return -EINVAL;
+		return -ENOENT;
 	}
 }
 
@@ -151,7 +151,7 @@ int lodge_pv_msr_set(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host)
 		pv_wall_clock_write(vcpu->vm, value);
 		return 0;
 	default:
-		return -EINVAL;
+		return -ENOENT;
 	}
 }
 

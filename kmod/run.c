@@ -21,6 +21,7 @@
 #include "exit.h"
 #include "fpu.h"
 #include "irqchip/irqchip.h"
+#include "msr_filter.h"
 #include "regs.h"
 #include "section.h"
 #include "stats.h"
@@ -162,6 +163,8 @@ static int run_requests(struct lodge_vcpu *vcpu)
 		lodge_collect_nmis(vcpu);
 	if (lodge_vcpu_take_request(vcpu, LODGE_REQ_EOI_SCAN))
 		lodge_irqchip_scan_eoi(vcpu);
+	if (lodge_vcpu_take_request(vcpu, LODGE_REQ_MSR_FILTER))
+		lodge_msr_filter_apply(vcpu);
 	if (lodge_vcpu_take_request(vcpu, LODGE_REQ_APIC))
 		lodge_lapic_accept_events(vcpu);
 	return LODGE_EXIT_RESUME;
@@ -310,6 +313,9 @@ static int run_complete(struct lodge_vcpu *vcpu)
 		return lodge_move_complete(vcpu);
 	case LODGE_COMPLETE_EMULATE:
 		return lodge_vcpu_emulate_complete(vcpu);
+	case LODGE_COMPLETE_RDMSR:
+	case LODGE_COMPLETE_WRMSR:
+		return lodge_msr_complete(vcpu, what == LODGE_COMPLETE_WRMSR);
 	default:
 		return LODGE_EXIT_RESUME;
 	}

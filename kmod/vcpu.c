@@ -205,6 +205,7 @@ struct lodge_vcpu *lodge_vcpu_create(struct lodge_vm *vm, u32 id)
 	if (ret)
 		goto free_vcpu;
 	lodge_vcpu_reset(vcpu, false);
+	lodge_vcpu_request_self(vcpu, LODGE_REQ_MSR_FILTER);
 	return vcpu;
 
 free_vcpu:

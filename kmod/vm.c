@@ -15,6 +15,7 @@
 #include "io_bus.h"
 #include "irqchip/irqchip.h"
 #include "mmu/mmu.h"
+#include "msr_filter.h"
 #include "stats.h"
 #include "vcpu.h"
 
@@ -55,6 +56,7 @@ static void vm_free(struct lodge_vm *vm)
 	lodge_io_bus_destroy(vm);
 	lodge_irqfds_destroy(vm);
 	lodge_clock_destroy(vm);
+	lodge_msr_filter_destroy(vm);
 	lodge_mmu_destroy(vm);
 	if (vm->coalesced_ring)
 		__free_page(vm->coalesced_ring);

@@ -17,6 +17,7 @@
 #include "ioctl.h"
 #include "irqchip/irqchip.h"
 #include "mmu/mmu.h"
+#include "msr_filter.h"
 #include "trace.h"
 #include "vcpu.h"
 #include "vm.h"
@@ -229,6 +230,11 @@ static long vm_set_clock(struct lodge_vm *vm, struct lodge_ioctl_call *call)
 	return lodge_clock_set(vm, call->arg);
 }
 
+static long vm_set_msr_filter(struct lodge_vm *vm, struct lodge_ioctl_call *call)
+{
+	return lodge_msr_filter_set(vm, call->arg);
+}
+
 static int vm_limit_vcpu_ids(struct lodge_vm *vm, u64 max)
 {
 	if (!max || max > LODGE_MAX_VCPU_ID)
@@ -320,6 +326,7 @@ static const struct lodge_vm_ioctl vm_ioctls[] = {
 	{ KVM_UNREGISTER_COALESCED_MMIO, 0,			vm_unregister_coalesced },
 	{ KVM_GET_CLOCK,		0,			vm_get_clock },
 	{ KVM_SET_CLOCK,		0,			vm_set_clock },
+	{ KVM_X86_SET_MSR_FILTER,	LODGE_IOCTL_LOCK,	vm_set_msr_filter },
 	{ KVM_ENABLE_CAP,		LODGE_IOCTL_LOCK,	vm_enable_cap },
 	{ LODGE_QUERY,			LODGE_IOCTL_VALUE,	vm_query },
 	{ LODGE_VM_SET_NAME,		LODGE_IOCTL_VALUE,	vm_set_name },

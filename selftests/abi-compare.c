@@ -77,8 +77,6 @@ static const struct {
 	{ KVM_CAP_PMU_CAPABILITY, vpmu },
 	{ KVM_CAP_HALT_POLL, "a halted vCPU sleeps at once" },
 	{ KVM_CAP_LAST_CPU, later },
-	{ KVM_CAP_X86_USER_SPACE_MSR, later },
-	{ KVM_CAP_X86_MSR_FILTER, later },
 	{ KVM_CAP_DIRTY_LOG_RING, later },
 	{ KVM_CAP_DIRTY_LOG_RING_ACQ_REL, later },
 	{ KVM_CAP_SET_GUEST_DEBUG2, later },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * AMD-V per CPU: what it offers, EFER.SVME, VM_HSAVE_PA, and the two permission maps that every VM shares.
+ * AMD-V per CPU: what it offers, EFER.SVME, VM_HSAVE_PA, and the permission maps that every VM shares.
  * Who switches it on and off, and when, is hardware.c of the common code.
  */
 #include "svm.h"
@@ -22,8 +22,9 @@
 
 DEFINE_PER_CPU(struct svm_cpu, svm_cpu);
 struct svm_features svm_features;
-hpa_t svm_iopm_pa, svm_msrpm_pa;
+hpa_t svm_iopm_pa, svm_msrpm_pa, svm_msrpm_closed_pa;
 static struct page *svm_iopm, *svm_msrpm;
+static struct page *svm_msrpm_closed;	/* every access exits */
 
 static hpa_t svm_page_pa(struct page *page)
 {
@@ -74,13 +75,16 @@ int svm_setup(void)
 
 	svm_iopm = alloc_pages(GFP_KERNEL, SVM_IOPM_ORDER);
 	svm_msrpm = alloc_pages(GFP_KERNEL, SVM_MSRPM_ORDER);
-	if (!svm_iopm || !svm_msrpm)
+	svm_msrpm_closed = alloc_pages(GFP_KERNEL, SVM_MSRPM_ORDER);
+	if (!svm_iopm || !svm_msrpm || !svm_msrpm_closed)
 		goto free_all;
 	memset(page_address(svm_iopm), 0xff, PAGE_SIZE << SVM_IOPM_ORDER);
 	memset(page_address(svm_msrpm), 0xff, PAGE_SIZE << SVM_MSRPM_ORDER);
+	memset(page_address(svm_msrpm_closed), 0xff, PAGE_SIZE << SVM_MSRPM_ORDER);
 	svm_msrpm_init(page_address(svm_msrpm));
 	svm_iopm_pa = svm_page_pa(svm_iopm);
 	svm_msrpm_pa = svm_page_pa(svm_msrpm);
+	svm_msrpm_closed_pa = svm_page_pa(svm_msrpm_closed);
 
 	for_each_possible_cpu(i) {
 		struct svm_cpu *cpu = per_cpu_ptr(&svm_cpu, i);
@@ -115,9 +119,11 @@ void svm_teardown(void)
 		svm_cpu_free(per_cpu_ptr(&svm_cpu, i));
 	if (svm_msrpm)
 		__free_pages(svm_msrpm, SVM_MSRPM_ORDER);
+	if (svm_msrpm_closed)
+		__free_pages(svm_msrpm_closed, SVM_MSRPM_ORDER);
 	if (svm_iopm)
 		__free_pages(svm_iopm, SVM_IOPM_ORDER);
-	svm_msrpm = svm_iopm = NULL;
+	svm_msrpm = svm_msrpm_closed = svm_iopm = NULL;
 }
 
 int svm_cpu_enable(void)

@@ -17,10 +17,10 @@
 #define SVM_MSRPM_BLOCK	0x800	/* bytes a range of 0x2000 MSRs takes: APM 2, 15.11 */
 
 /* MSRs that VMLOAD and VMSAVE switch: the guest reads and writes them without an exit. */
-static const u32 svm_passthrough[] = {
+const u32 svm_msr_passthrough[] = {
 	MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK, MSR_KERNEL_GS_BASE,
 	MSR_FS_BASE, MSR_GS_BASE,
-	MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
+	MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP, 0,
 };
 
 const u32 svm_msr_list[] = {
@@ -43,10 +43,18 @@ static void svm_msrpm_allow(u8 *map, u32 msr)
 
 void svm_msrpm_init(u8 *map)
 {
-	unsigned int i;
+	const u32 *msr;
 
-	for (i = 0; i < ARRAY_SIZE(svm_passthrough); i++)
-		svm_msrpm_allow(map, svm_passthrough[i]);
+	for (msr = svm_msr_passthrough; *msr; msr++)
+		svm_msrpm_allow(map, *msr);
+}
+
+void svm_intercept_msrs(struct lodge_vcpu *vcpu, bool all)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	svm->vmcb->control.msrpm_base_pa = all ? svm_msrpm_closed_pa : svm_msrpm_pa;
+	svm_dirty(svm, SVM_CLEAN_PERM_MAPS);
 }
 
 static u64 *svm_msr_slot(struct svm_vcpu *svm, u32 msr)
@@ -133,7 +141,7 @@ int svm_get_msr(struct lodge_vcpu *vcpu, u32 msr, u64 *value)
 	const u64 *slot = svm_msr_slot(to_svm(vcpu), msr);
 
 	if (!slot)
-		return -EINVAL;
+		return -ENOENT;
 	*value = *slot;
 	return 0;
 }
@@ -142,7 +150,9 @@ int svm_set_msr(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host)
 {
 	u64 *slot = svm_msr_slot(to_svm(vcpu), msr);
 
-	if (!slot || (!host && !svm_msr_guest_has(vcpu, msr)))
+	if (!slot)
+		return -ENOENT;
+	if (!host && !svm_msr_guest_has(vcpu, msr))
 		return -EINVAL;
 	value = svm_msr_cut(vcpu, msr, value, host);
 	if (!svm_msr_valid(vcpu, msr, value))

@@ -11,6 +11,7 @@ const struct lodge_backend lodge_svm_backend = {
 	.teardown = svm_teardown,
 	.cpuid_adjust = svm_cpuid_adjust,
 	.msr_list = svm_msr_list,
+	.msr_passthrough = svm_msr_passthrough,
 	.ops = {
 #define LODGE_OP(ret, name, args) .name = svm_##name,
 #include "../backend-ops.h"

@@ -75,7 +75,7 @@ int svm_cpu_enable(void);
 void svm_cpu_disable(void);
 void svm_cpu_emergency(void);
 bool svm_cpu_is_enabled(void);
-extern hpa_t svm_iopm_pa, svm_msrpm_pa;
+extern hpa_t svm_iopm_pa, svm_msrpm_pa, svm_msrpm_closed_pa;
 
 /* vmcb.c */
 struct lodge_vcpu *svm_vcpu_alloc(void);
@@ -140,7 +140,9 @@ void svm_set_pat(struct lodge_vcpu *vcpu);
 /* msr.c */
 int svm_get_msr(struct lodge_vcpu *vcpu, u32 msr, u64 *value);
 int svm_set_msr(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host);
+void svm_intercept_msrs(struct lodge_vcpu *vcpu, bool all);
 void svm_msrpm_init(u8 *map);
+extern const u32 svm_msr_passthrough[];
 extern const u32 svm_msr_list[];
 void svm_cpuid_adjust(struct kvm_cpuid_entry2 *entry);
 
