@@ -27,6 +27,8 @@ struct lodge_backend_ops {
  * @cpuid_adjust: takes from or adds to one entry of the supported CPUID table what this vendor's virtualization demands
  * @msr_list: the vendor's MSRs that migrate, ended by 0
  * @msr_passthrough: MSRs that a guest reaches without an exit, ended by 0
+ * @hypercall_insn: the instruction by which this vendor's guests call
+ * @mcg_cap_reserved: bits of MCG_CAP that this vendor's CPUs do not have
  * @ops: the rest
  */
 struct lodge_backend {
@@ -37,6 +39,8 @@ struct lodge_backend {
 	void (*cpuid_adjust)(struct kvm_cpuid_entry2 *entry);
 	const u32 *msr_list;
 	const u32 *msr_passthrough;
+	u8 hypercall_insn[3];
+	u64 mcg_cap_reserved;
 	struct lodge_backend_ops ops;
 };
 

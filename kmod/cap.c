@@ -7,12 +7,20 @@
 #include "cap.h"
 
 #include <linux/cpumask.h>
+#include <asm/cpufeature.h>
 
 #include "fpu.h"
+#include "mce.h"
 #include "mmu/mmu.h"
+#include "regs.h"
 
 #define CAP_NR_ROUTES		4096	/* GSIs that a routing table may name */
 #define CAP_COALESCED_PAGE	2	/* of a vCPU's mapping */
+#define CAP_QUIRKS		(KVM_X86_QUIRK_LINT0_REENABLED | KVM_X86_QUIRK_CD_NW_CLEARED | \
+				 KVM_X86_QUIRK_LAPIC_MMIO_HOLE | KVM_X86_QUIRK_OUT_7E_INC_RIP | \
+				 KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT | KVM_X86_QUIRK_FIX_HYPERCALL_INSN | \
+				 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS)
+#define CAP_X2APIC_API		(KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
 #define CAP_MSR_EXIT_REASONS	(KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN | KVM_MSR_EXIT_REASON_FILTER)
 
 static const struct {
@@ -41,6 +49,7 @@ static const struct {
 	{ KVM_CAP_INTERNAL_ERROR_DATA, 1 },
 	{ KVM_CAP_USER_NMI, 1 },
 	{ KVM_CAP_SET_GUEST_DEBUG, 1 },
+	{ KVM_CAP_SET_GUEST_DEBUG2, LODGE_GUESTDBG_VALID },
 	{ KVM_CAP_X86_ROBUST_SINGLESTEP, 1 },
 	/* their state */
 	{ KVM_CAP_EXT_CPUID, 1 },
@@ -53,6 +62,8 @@ static const struct {
 	{ KVM_CAP_XSAVE, 1 },
 	{ KVM_CAP_XCRS, 1 },
 	{ KVM_CAP_GET_MSR_FEATURES, 1 },
+	{ KVM_CAP_MCE, LODGE_MAX_MCE_BANKS },
+	{ KVM_CAP_MSR_PLATFORM_INFO, 1 },
 	{ KVM_CAP_X86_USER_SPACE_MSR, 1 },
 	{ KVM_CAP_X86_MSR_FILTER, 1 },
 	/* interrupts */
@@ -62,6 +73,7 @@ static const struct {
 	{ KVM_CAP_IRQ_INJECT_STATUS, 1 },
 	{ KVM_CAP_SIGNAL_MSI, 1 },
 	{ KVM_CAP_SPLIT_IRQCHIP, 1 },
+	{ KVM_CAP_X2APIC_API, CAP_X2APIC_API },
 	{ KVM_CAP_IRQFD, 1 },
 	{ KVM_CAP_IRQFD_RESAMPLE, 1 },
 	{ KVM_CAP_IOEVENTFD, 1 },
@@ -75,13 +87,28 @@ static const struct {
 	{ KVM_CAP_CLOCKSOURCE, 1 },
 	{ KVM_CAP_ADJUST_CLOCK, KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC },
 	{ KVM_CAP_KVMCLOCK_CTRL, 1 },
+	{ KVM_CAP_ENFORCE_PV_FEATURE_CPUID, 1 },
+	{ KVM_CAP_VCPU_ATTRIBUTES, 1 },
 	{ KVM_CAP_GET_TSC_KHZ, 1 },
 	{ KVM_CAP_NOP_IO_DELAY, 1 },
 	/* the interface itself */
 	{ KVM_CAP_CHECK_EXTENSION_VM, 1 },
 	{ KVM_CAP_ENABLE_CAP_VM, 1 },
+	{ KVM_CAP_SYS_ATTRIBUTES, 1 },
 	{ KVM_CAP_DISABLE_QUIRKS, 1 },
+	{ KVM_CAP_DISABLE_QUIRKS2, CAP_QUIRKS },
+	{ KVM_CAP_ENABLE_CAP, 1 },
 };
+
+/* A guest may wait in MWAIT where that wakes as it should and keeps its timer going. */
+static int cap_disable_exits(void)
+{
+	int exits = KVM_X86_DISABLE_EXITS_HLT | KVM_X86_DISABLE_EXITS_PAUSE | KVM_X86_DISABLE_EXITS_CSTATE;
+
+	if (boot_cpu_has(X86_FEATURE_MWAIT) && boot_cpu_has(X86_FEATURE_ARAT) && !boot_cpu_has_bug(X86_BUG_MONITOR))
+		exits |= KVM_X86_DISABLE_EXITS_MWAIT;
+	return exits;
+}
 
 int lodge_cap_check(struct lodge_vm *vm, u32 cap)
 {
@@ -90,6 +117,8 @@ int lodge_cap_check(struct lodge_vm *vm, u32 cap)
 	switch (cap) {
 	case KVM_CAP_NR_VCPUS:
 		return min_t(unsigned int, num_online_cpus(), LODGE_MAX_VCPUS);
+	case KVM_CAP_X86_DISABLE_EXITS:
+		return cap_disable_exits();
 	case KVM_CAP_XSAVE2:
 		return lodge_fpu_xsave_size();
 	}
@@ -103,6 +132,30 @@ int lodge_cap_enable(struct lodge_vm *vm, const struct kvm_enable_cap *cap)
 {
 	lockdep_assert_held(&vm->lock);
 	switch (cap->cap) {
+	case KVM_CAP_DISABLE_QUIRKS2:
+		if (cap->args[0] & ~(u64)CAP_QUIRKS)
+			return -EINVAL;
+		fallthrough;
+	case KVM_CAP_DISABLE_QUIRKS:
+		WRITE_ONCE(vm->disabled_quirks, cap->args[0]);
+		return 0;
+	case KVM_CAP_X86_DISABLE_EXITS:
+		if ((cap->args[0] & ~(u64)KVM_X86_DISABLE_VALID_EXITS) || vm->nr_vcpus)
+			return -EINVAL;
+		vm->disabled_exits |= cap->args[0] & cap_disable_exits();
+		return 0;
+	case KVM_CAP_MSR_PLATFORM_INFO:
+		WRITE_ONCE(vm->platform_info_hidden, !cap->args[0]);
+		return 0;
+	case KVM_CAP_X2APIC_API:
+		if (cap->args[0] & ~(u64)CAP_X2APIC_API)
+			return -EINVAL;
+		/* What is on stays on. */
+		if (cap->args[0] & KVM_X2APIC_API_USE_32BIT_IDS)
+			WRITE_ONCE(vm->x2apic_ids32, true);
+		if (cap->args[0] & KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
+			WRITE_ONCE(vm->x2apic_broadcasts32, true);
+		return 0;
 	case KVM_CAP_X86_USER_SPACE_MSR:
 		if (cap->args[0] & ~(u64)CAP_MSR_EXIT_REASONS)
 			return -EINVAL;

@@ -317,6 +317,26 @@ static u64 clock_synchronized_offset(struct lodge_vm_clock *clock, u64 value)
 	return offset;
 }
 
+/* A write by its result: writes of the TSC that come within a second join it, as with lodge_tsc_write(). */
+void lodge_tsc_offset_set(struct lodge_vcpu *vcpu, u64 offset)
+{
+	struct lodge_vm_clock *clock = vcpu->vm->clock;
+	struct clock_moment now;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&clock->lock, flags);
+	clock_read_moment(&now);
+	clock->tsc_written = true;
+	clock->tsc_ns = now.ns;
+	clock->tsc_value = now.tsc + offset;
+	if (clock->tsc_offset != offset) {
+		clock->generation = (struct clock_moment){ .tsc = clock->tsc_value, .ns = now.ns };
+		clock->tsc_offset = offset;
+	}
+	raw_spin_unlock_irqrestore(&clock->lock, flags);
+	clock_set_tsc_offset(vcpu, offset);
+}
+
 void lodge_tsc_write(struct lodge_vcpu *vcpu, u64 value, bool host)
 {
 	u64 offset;

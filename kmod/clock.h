@@ -18,6 +18,7 @@ u64 lodge_tsc_read(struct lodge_vcpu *vcpu);		/* the guest's TSC now; any contex
  * makes them equal, as with KVM.
  */
 void lodge_tsc_write(struct lodge_vcpu *vcpu, u64 value, bool host);
+void lodge_tsc_offset_set(struct lodge_vcpu *vcpu, u64 offset);	/* KVM_VCPU_TSC_OFFSET; may sleep */
 void lodge_tsc_adjust_write(struct lodge_vcpu *vcpu, u64 value, bool host);
 u32 lodge_tsc_khz(struct lodge_vcpu *vcpu);
 

@@ -468,3 +468,8 @@ u32 lodge_guest_pv_features(const struct lodge_vcpu *vcpu)
 {
 	return vcpu->cpuid ? vcpu->cpuid->pv_features : 0;
 }
+
+bool lodge_guest_pv_has(const struct lodge_vcpu *vcpu, unsigned int feature)
+{
+	return !vcpu->pv_enforced || (lodge_guest_pv_features(vcpu) & BIT(feature));
+}

@@ -71,5 +71,7 @@ u64 lodge_guest_efer_reserved(const struct lodge_vcpu *vcpu);
 u64 lodge_host_efer_reserved(void);				/* bits that not even user space may set */
 /* 0x40000001.EAX, wherever the table put the signature. */
 u32 lodge_guest_pv_features(const struct lodge_vcpu *vcpu);
+/* Whether the guest may use a KVM_FEATURE_*: any, unless KVM_CAP_ENFORCE_PV_FEATURE_CPUID holds it to its CPUID. */
+bool lodge_guest_pv_has(const struct lodge_vcpu *vcpu, unsigned int feature);
 
 #endif

@@ -112,10 +112,7 @@ int lodge_debugregs_set(struct lodge_vcpu *vcpu, const struct kvm_debugregs *in)
 
 int lodge_guest_debug_set(struct lodge_vcpu *vcpu, const struct kvm_guest_debug *dbg)
 {
-	u32 known = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_SW_BP |
-		    KVM_GUESTDBG_USE_HW_BP | KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP;
-
-	if (dbg->control & ~known)
+	if (dbg->control & ~(u32)LODGE_GUESTDBG_VALID)
 		return -EINVAL;
 	if (dbg->control & (KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP)) {
 		if (vcpu->events.exception.pending)

@@ -13,7 +13,9 @@
 
 #include "cap.h"
 #include "cpuid.h"
+#include "fpu.h"
 #include "ioctl.h"
+#include "mce.h"
 #include "msr.h"
 #include "trace.h"
 #include "vcpu.h"
@@ -124,6 +126,24 @@ static long dev_get_msrs(struct lodge_ioctl_call *call)
 	return i;
 }
 
+static long dev_mce_supported(struct lodge_ioctl_call *call)
+{
+	*(u64 *)call->arg = lodge_mce_supported();
+	return 0;
+}
+
+/* One attribute: the parts of the FPU's state that a guest can be given. */
+static long dev_device_attr(struct lodge_ioctl_call *call)
+{
+	const struct kvm_device_attr *attr = call->arg;
+
+	if (attr->group || attr->attr != KVM_X86_XCOMP_GUEST_SUPP)
+		return -ENXIO;
+	if (call->cmd == KVM_HAS_DEVICE_ATTR)
+		return 0;
+	return put_user(lodge_fpu_features, (u64 __user *)u64_to_user_ptr(attr->addr));
+}
+
 long lodge_query(struct lodge_ioctl_call *call)
 {
 	struct lodge_query query;
@@ -152,6 +172,9 @@ static const struct lodge_dev_ioctl dev_ioctls[] = {
 	{ KVM_GET_MSR_INDEX_LIST,	LODGE_IOCTL_KEEP,	dev_msr_index_list },
 	{ KVM_GET_MSR_FEATURE_INDEX_LIST, LODGE_IOCTL_KEEP,	dev_msr_feature_list },
 	{ KVM_GET_MSRS,			LODGE_IOCTL_KEEP,	dev_get_msrs },
+	{ KVM_X86_GET_MCE_CAP_SUPPORTED, 0,			dev_mce_supported },
+	{ KVM_HAS_DEVICE_ATTR,		0,			dev_device_attr },
+	{ KVM_GET_DEVICE_ATTR,		0,			dev_device_attr },
 	{ LODGE_QUERY,			LODGE_IOCTL_VALUE,	lodge_query },
 };
 

@@ -176,6 +176,12 @@ static void exception_drop_guard(struct lodge_vcpu *vcpu)
 	lodge_op(set_debugregs)(vcpu);
 }
 
+/* A debugger that steps through guest code does not want to end up in an interrupt's handler. */
+static bool events_blocked(const struct lodge_vcpu *vcpu)
+{
+	return unlikely(vcpu->guest_debug & KVM_GUESTDBG_BLOCKIRQ);
+}
+
 static bool events_inject_one(struct lodge_vcpu *vcpu)
 {
 	struct lodge_events *events = &vcpu->events;
@@ -194,7 +200,7 @@ static bool events_inject_one(struct lodge_vcpu *vcpu)
 		return true;
 	}
 	if (!events->nmi.injected && !events->interrupt.injected &&
-	    events->nmi.pending && lodge_op(nmi_allowed)(vcpu)) {
+	    events->nmi.pending && lodge_op(nmi_allowed)(vcpu) && !events_blocked(vcpu)) {
 		events->nmi.pending--;
 		events->nmi.injected = true;
 	}
@@ -204,7 +210,7 @@ static bool events_inject_one(struct lodge_vcpu *vcpu)
 		return true;
 	}
 	if (!events->interrupt.injected && vcpu->lapic && lodge_irq_pending(vcpu) &&
-	    lodge_op(interrupt_allowed)(vcpu)) {
+	    lodge_op(interrupt_allowed)(vcpu) && !events_blocked(vcpu)) {
 		int vector = lodge_irq_ack(vcpu);
 
 		if (vector >= 0) {
@@ -253,10 +259,12 @@ void lodge_events_prepare(struct lodge_vcpu *vcpu)
 	if (vcpu->lapic)
 		lodge_lapic_sync_timers(vcpu);
 	vcpu->events_injected = events_inject_one(vcpu);
-	if (vcpu->events.nmi.pending)
-		lodge_op(request_nmi_window)(vcpu);
-	if ((vcpu->lapic && lodge_irq_pending(vcpu)) || events_user_window_wanted(vcpu))
-		lodge_op(request_interrupt_window)(vcpu);
+	if (!events_blocked(vcpu)) {
+		if (vcpu->events.nmi.pending)
+			lodge_op(request_nmi_window)(vcpu);
+		if ((vcpu->lapic && lodge_irq_pending(vcpu)) || events_user_window_wanted(vcpu))
+			lodge_op(request_interrupt_window)(vcpu);
+	}
 	events_update_tpr(vcpu);
 }
 

@@ -7,7 +7,9 @@
 #include "exit.h"
 
 #include <linux/sched.h>
+#include <asm/cpufeature.h>
 #include <asm/debugreg.h>
+#include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 
@@ -59,18 +61,27 @@ int lodge_exit_host_event(struct lodge_vcpu *vcpu)
 
 static int cpuid_execute(struct lodge_vcpu *vcpu)
 {
-	int ret;
-
-	if (!exit_find_length(vcpu, &ret))
-		return ret;
 	lodge_cpuid_answer(vcpu);
 	lodge_exit_skip_to(vcpu, vcpu->next_rip);
 	return LODGE_EXIT_RESUME;
 }
 
+static int cpuid_execute_slow(struct lodge_vcpu *vcpu)
+{
+	int ret;
+
+	if (vcpu->cpuid_exits_defer && lodge_op(get_cpl)(vcpu))
+		return lodge_exit_general_protection(vcpu);
+	if (!exit_find_length(vcpu, &ret))
+		return ret;
+	return cpuid_execute(vcpu);
+}
+
 int lodge_exit_cpuid(struct lodge_vcpu *vcpu)
 {
-	return exit_with_length(vcpu, cpuid_execute);
+	if (unlikely(vcpu->next_rip <= vcpu->cpuid_exits_defer))
+		return lodge_defer(vcpu, cpuid_execute_slow);
+	return cpuid_execute(vcpu);
 }
 
 /*
@@ -366,6 +377,21 @@ int lodge_exit_nop(struct lodge_vcpu *vcpu)
 	return exit_with_length(vcpu, nop_execute);
 }
 
+/*
+ * Both do nothing, also for guests that were not told of them, which some need: KVM_CAP_DISABLE_QUIRKS. With the
+ * other quirk disabled it is MISC_ENABLE that says whether the guest has them.
+ */
+int lodge_exit_monitor(struct lodge_vcpu *vcpu)
+{
+	u64 disabled = READ_ONCE(vcpu->vm->disabled_quirks);
+	bool has = disabled & KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT ? vcpu->misc_enable & MSR_IA32_MISC_ENABLE_MWAIT :
+								   lodge_guest_has(vcpu, X86_FEATURE_MWAIT);
+
+	if ((disabled & KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS) && !has)
+		return lodge_exit_undefined(vcpu);
+	return lodge_exit_nop(vcpu);
+}
+
 static int xsetbv_execute(struct lodge_vcpu *vcpu)
 {
 	int ret;
@@ -433,6 +459,14 @@ int lodge_exit_undefined(struct lodge_vcpu *vcpu)
 {
 	lodge_queue_exception(vcpu, X86_TRAP_UD, false, 0);
 	return LODGE_EXIT_RESUME;
+}
+
+int lodge_exit_invalid_opcode(struct lodge_vcpu *vcpu)
+{
+	if (lodge_op(get_cpl)(vcpu) ||
+	    (READ_ONCE(vcpu->vm->disabled_quirks) & KVM_X86_QUIRK_FIX_HYPERCALL_INSN))
+		return lodge_exit_undefined(vcpu);
+	return lodge_defer(vcpu, lodge_hypercall_fix);
 }
 
 int lodge_exit_general_protection(struct lodge_vcpu *vcpu)

@@ -44,13 +44,15 @@ int lodge_exit_wrmsr(struct lodge_vcpu *vcpu);
 int lodge_exit_hypercall(struct lodge_vcpu *vcpu);
 int lodge_exit_hlt(struct lodge_vcpu *vcpu);
 int lodge_exit_pause(struct lodge_vcpu *vcpu);
-int lodge_exit_nop(struct lodge_vcpu *vcpu);		/* INVD, WBINVD, MONITOR, MWAIT */
+int lodge_exit_nop(struct lodge_vcpu *vcpu);		/* INVD, WBINVD */
+int lodge_exit_monitor(struct lodge_vcpu *vcpu);	/* MONITOR, MWAIT */
 int lodge_exit_xsetbv(struct lodge_vcpu *vcpu);
 int lodge_exit_system(struct lodge_vcpu *vcpu);		/* control and debug registers: decoded here */
 int lodge_exit_window(struct lodge_vcpu *vcpu);		/* the guest can take an interrupt */
 int lodge_exit_debug(struct lodge_vcpu *vcpu, u64 dr6);	/* #DB */
 int lodge_exit_breakpoint(struct lodge_vcpu *vcpu);	/* INT3 under a debugger */
 int lodge_exit_undefined(struct lodge_vcpu *vcpu);	/* #UD */
+int lodge_exit_invalid_opcode(struct lodge_vcpu *vcpu);	/* the CPU's own #UD */
 int lodge_exit_general_protection(struct lodge_vcpu *vcpu);
 int lodge_exit_shutdown(struct lodge_vcpu *vcpu);	/* triple fault */
 int lodge_exit_entry_failed(struct lodge_vcpu *vcpu, u64 reason);

@@ -8,4 +8,10 @@
 /* Number in RAX, arguments in RBX, RCX, RDX, RSI; the result goes to RAX. Any context; RIP has moved on. */
 void lodge_hypercall(struct lodge_vcpu *vcpu);
 
+/*
+ * An invalid opcode at CPL 0: the other vendor's hypercall instruction is overwritten with this one's, to be executed
+ * anew; all else is the guest's #UD. A deferred handler: may sleep.
+ */
+int lodge_hypercall_fix(struct lodge_vcpu *vcpu);
+
 #endif

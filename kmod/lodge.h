@@ -101,6 +101,10 @@ struct lodge_vm {
 
 	struct lodge_vm_clock *clock;		/* (i) clock.c: kvm-clock's per-VM part */
 	u64 disabled_quirks;			/* (a) */
+	bool platform_info_hidden;		/* (a) KVM_CAP_MSR_PLATFORM_INFO: the guest may not read it */
+	bool x2apic_ids32;			/* (a) KVM_CAP_X2APIC_API: KVM_X2APIC_API_USE_32BIT_IDS */
+	bool x2apic_broadcasts32;		/* (a) likewise: KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK */
+	u32 disabled_exits;			/* (m) KVM_X86_DISABLE_EXITS_*; fixed when a vCPU exists */
 	u32 user_msr_exits;			/* (a) KVM_MSR_EXIT_REASON_*: which MSR faults user space takes */
 	struct lodge_msr_filter __rcu *msr_filter;	/* (r) written under lock */
 	bool exception_payload;			/* (a) KVM_CAP_EXCEPTION_PAYLOAD is enabled */
@@ -217,6 +221,7 @@ struct lodge_vcpu {
 	} fault;				/* (v) the nested fault being handled */
 	u64 tlb_generation;			/* (v) the vm->tlb_generation that the TLB holds */
 	u64 next_rip;				/* (v) behind the instruction that exited, 0 when not known */
+	u64 cpuid_exits_defer;			/* (v) 0, or all ones while CPUID faults outside CPL 0 */
 	u64 msr_exits_defer;			/* (v) 0, or all ones: MSR exits leave the section */
 
 	/* warm */
@@ -234,6 +239,7 @@ struct lodge_vcpu {
 	bool triple_fault;			/* (v) */
 	enum lodge_completion completion;	/* (v) */
 	u64 msr_exit_rip;			/* (v) of the RDMSR or WRMSR that user space answers */
+	bool pv_enforced;			/* (v) KVM_CAP_ENFORCE_PV_FEATURE_CPUID */
 	struct lodge_vcpu_pv *pv;		/* (i) pv.c: kvm-clock, steal time, PV EOI */
 	struct lodge_vcpu_msrs *msrs;		/* (i) msr.c: MTRRs, machine check banks */
 	struct lodge_emulate emulate;		/* (v) */

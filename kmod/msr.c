@@ -9,7 +9,6 @@
 #include <linux/slab.h>
 
 #include <asm/cpufeature.h>
-#include <asm/mce.h>
 #include <asm/msr.h>
 #include <asm/mtrr.h>
 
@@ -229,52 +228,6 @@ static int msr_xss_set(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host)
 	return 0;
 }
 
-static int msr_mcg_cap_get(struct lodge_vcpu *vcpu, u32 msr, u64 *value, bool host)
-{
-	*value = MCG_CTL_P | MSR_NR_MC_BANKS;
-	return 0;
-}
-
-static int msr_mcg_get(struct lodge_vcpu *vcpu, u32 msr, u64 *value, bool host)
-{
-	*value = msr == MSR_IA32_MCG_CTL ? vcpu->msrs->mcg_ctl : vcpu->msrs->mcg_status;
-	return 0;
-}
-
-static int msr_mcg_set(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host)
-{
-	if (msr == MSR_IA32_MCG_STATUS) {
-		vcpu->msrs->mcg_status = value;
-		return 0;
-	}
-	if (value && ~value)
-		return -EINVAL;
-	vcpu->msrs->mcg_ctl = value;
-	return 0;
-}
-
-static int msr_mc_bank_get(struct lodge_vcpu *vcpu, u32 msr, u64 *value, bool host)
-{
-	*value = vcpu->msrs->mc_banks[msr - MSR_IA32_MC0_CTL];
-	return 0;
-}
-
-/*
- * MCi_CTL takes all zeros or all ones; of the ones Linux clears bit 10 or bit 0 for the sake of early
- * CPUs by AMD. MCi_STATUS takes zero, another value only with HWCR's consent. APM 2, 9.3.2.
- */
-static int msr_mc_bank_set(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host)
-{
-	u32 offset = msr - MSR_IA32_MC0_CTL;
-
-	if ((offset & 3) == 0 && value && ~(value | BIT(10) | BIT(0)))
-		return -EINVAL;
-	if ((offset & 3) == 1 && value && !host && !(vcpu->msrs->hwcr & HWCR_MC_STATUS_WRITE))
-		return -EINVAL;
-	vcpu->msrs->mc_banks[offset] = value;
-	return 0;
-}
-
 /* Values that user space sets and the guest can at most read. */
 static u64 *msr_plain_find(struct lodge_vcpu_msrs *msrs, u32 msr)
 {
@@ -295,6 +248,10 @@ static u64 *msr_plain_find(struct lodge_vcpu_msrs *msrs, u32 msr)
 		return &msrs->decfg;
 	case MSR_K7_HWCR:
 		return &msrs->hwcr;
+	case MSR_PLATFORM_INFO:
+		return &msrs->platform_info;
+	case MSR_MISC_FEATURES_ENABLES:
+		return &msrs->misc_features;
 	default:
 		return NULL;
 	}
@@ -352,6 +309,34 @@ static int msr_hwcr_set(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host)
 	return msr_plain_set(vcpu, msr, value, host);
 }
 
+#define PLATFORM_INFO_CPUID_FAULT	BIT_ULL(MSR_PLATFORM_INFO_CPUID_FAULT_BIT)
+#define MISC_FEATURES_CPUID_FAULT	BIT_ULL(MSR_MISC_FEATURES_ENABLES_CPUID_FAULT_BIT)
+
+/* CPUID faulting: SDM 4, 2.1. User space may hide its being there from the guest. */
+static int msr_platform_info_get(struct lodge_vcpu *vcpu, u32 msr, u64 *value, bool host)
+{
+	if (!host && READ_ONCE(vcpu->vm->platform_info_hidden))
+		return -EINVAL;
+	return msr_plain_get(vcpu, msr, value, host);
+}
+
+static int msr_platform_info_set(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host)
+{
+	if (!host || (!(value & PLATFORM_INFO_CPUID_FAULT) && vcpu->cpuid_exits_defer))
+		return -EINVAL;
+	return msr_plain_set(vcpu, msr, value, host);
+}
+
+static int msr_misc_features_set(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host)
+{
+	u64 known = vcpu->msrs->platform_info & PLATFORM_INFO_CPUID_FAULT ? MISC_FEATURES_CPUID_FAULT : 0;
+
+	if (value & ~known)
+		return -EINVAL;
+	vcpu->cpuid_exits_defer = value ? ~0ULL : 0;
+	return msr_plain_set(vcpu, msr, value, host);
+}
+
 static u64 msr_decfg_supported(void)
 {
 	return boot_cpu_has(X86_FEATURE_LFENCE_RDTSC) ? MSR_AMD64_DE_CFG_LFENCE_SERIALIZE : 0;
@@ -386,7 +371,7 @@ static int msr_pred_cmd_set(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool ho
 	return 0;
 }
 
-/* Sorted by index. CPUID faulting and a performance monitor are not offered: their MSRs hold zero. */
+/* Sorted by index. A performance monitor is not offered: its MSRs hold zero. */
 static const struct msr_row msr_rows[] = {
 	{ MSR_IA32_P5_MC_ADDR, MSR_IA32_P5_MC_TYPE, msr_zero_get, NULL },
 	{ MSR_IA32_TSC, MSR_IA32_TSC, msr_tsc_get, msr_tsc_set, MSR_ROW_LISTED },
@@ -403,15 +388,16 @@ static const struct msr_row msr_rows[] = {
 	{ MSR_IA32_UCODE_REV, MSR_IA32_UCODE_REV, msr_plain_get, msr_ucode_rev_set, MSR_ROW_LISTED },
 	{ MSR_P6_PERFCTR0, MSR_P6_PERFCTR1, msr_zero_get, msr_ignored_set },
 	{ MSR_FSB_FREQ, MSR_FSB_FREQ, msr_constant_get, NULL },
-	{ MSR_PLATFORM_INFO, MSR_PLATFORM_INFO, msr_zero_get, msr_zero_set, MSR_ROW_LISTED },
+	{ MSR_PLATFORM_INFO, MSR_PLATFORM_INFO, msr_platform_info_get, msr_platform_info_set, MSR_ROW_LISTED },
 	{ MSR_MTRRcap, MSR_MTRRcap, lodge_mtrr_cap_get, NULL },
 	{ MSR_IA32_ARCH_CAPABILITIES, MSR_IA32_ARCH_CAPABILITIES, msr_arch_capabilities_get, msr_plain_host_set,
 	  MSR_ROW_LISTED },
 	{ MSR_IA32_BBL_CR_CTL3, MSR_IA32_BBL_CR_CTL3, msr_constant_get, msr_ignored_set },
-	{ MSR_MISC_FEATURES_ENABLES, MSR_MISC_FEATURES_ENABLES, msr_zero_get, msr_zero_set, MSR_ROW_LISTED },
-	{ MSR_IA32_MCG_CAP, MSR_IA32_MCG_CAP, msr_mcg_cap_get, NULL },
-	{ MSR_IA32_MCG_STATUS, MSR_IA32_MCG_STATUS, msr_mcg_get, msr_mcg_set, MSR_ROW_LISTED },
-	{ MSR_IA32_MCG_CTL, MSR_IA32_MCG_CTL, msr_mcg_get, msr_mcg_set, MSR_ROW_LISTED },
+	{ MSR_MISC_FEATURES_ENABLES, MSR_MISC_FEATURES_ENABLES, msr_plain_get, msr_misc_features_set,
+	  MSR_ROW_LISTED },
+	{ MSR_IA32_MCG_CAP, MSR_IA32_MCG_CAP, lodge_mcg_get, NULL },
+	{ MSR_IA32_MCG_STATUS, MSR_IA32_MCG_STATUS, lodge_mcg_get, lodge_mcg_set, MSR_ROW_LISTED },
+	{ MSR_IA32_MCG_CTL, MSR_IA32_MCG_CTL, lodge_mcg_get, lodge_mcg_set, MSR_ROW_LISTED },
 	{ MSR_P6_EVNTSEL0, MSR_P6_EVNTSEL1, msr_zero_get, msr_ignored_set },
 	{ MSR_IA32_PERF_STATUS, MSR_IA32_PERF_STATUS, msr_constant_get, NULL },
 	{ MSR_IA32_PERF_CTL, MSR_IA32_PERF_CTL, msr_zero_get, NULL },
@@ -423,7 +409,7 @@ static const struct msr_row msr_rows[] = {
 	{ MSR_IA32_CR_PAT, MSR_IA32_CR_PAT, msr_pat_get, msr_pat_set, MSR_ROW_LISTED },
 	{ MSR_MTRRdefType, MSR_MTRRdefType, lodge_mtrr_get, lodge_mtrr_set },
 	{ MSR_IA32_PERF_CAPABILITIES, MSR_IA32_PERF_CAPABILITIES, msr_zero_get, msr_zero_set, MSR_ROW_LISTED },
-	{ MSR_IA32_MC0_CTL, MSR_IA32_MCx_CTL(MSR_NR_MC_BANKS) - 1, msr_mc_bank_get, msr_mc_bank_set },
+	{ MSR_IA32_MC0_CTL, MSR_IA32_MCx_CTL(LODGE_MAX_MCE_BANKS) - 1, lodge_mce_bank_get, lodge_mce_bank_set },
 	{ MSR_RAPL_POWER_UNIT, MSR_RAPL_POWER_UNIT, msr_zero_get, NULL },
 	{ MSR_PKG_ENERGY_STATUS, MSR_PKG_ENERGY_STATUS, msr_zero_get, NULL },
 	{ MSR_DRAM_ENERGY_STATUS, MSR_DRAM_ENERGY_STATUS, msr_zero_get, NULL },
@@ -639,12 +625,13 @@ int lodge_msr_create(struct lodge_vcpu *vcpu)
 
 	if (!msrs)
 		return -ENOMEM;
-	msrs->mcg_ctl = ~0ULL;
 	msrs->arch_capabilities = msr_host_arch_capabilities;
 	msrs->ucode_rev = msr_host_ucode_rev;
 	msrs->osvw_length = msr_host_osvw_length;
 	msrs->osvw_status = msr_host_osvw_status;
+	msrs->platform_info = PLATFORM_INFO_CPUID_FAULT;
 	vcpu->msrs = msrs;
+	lodge_mce_init(vcpu);
 	return 0;
 }
 
@@ -662,6 +649,8 @@ void lodge_msr_reset(struct lodge_vcpu *vcpu, bool init)
 		return;
 	lodge_tsc_write(vcpu, 0, true);
 	vcpu->misc_enable = MISC_ENABLE_INIT;
+	vcpu->msrs->misc_features = 0;
+	vcpu->cpuid_exits_defer = 0;
 	vcpu->pat = PAT_INIT;
 	lodge_op(set_pat)(vcpu);
 	if (!vcpu->lapic)

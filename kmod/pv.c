@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 
 #include "clock_internal.h"
+#include "cpuid.h"
 #include "mmu/mmu.h"
 
 #define PV_FEATURES	(BIT(KVM_FEATURE_CLOCKSOURCE) | BIT(KVM_FEATURE_CLOCKSOURCE2) | \
@@ -122,8 +123,25 @@ static void pv_system_time_set(struct lodge_vcpu *vcpu, u64 value, bool old, boo
 	lodge_vcpu_request_self(vcpu, LODGE_REQ_CLOCK);
 }
 
+/* Each MSR belongs to a feature, which the guest may have been denied. */
+static bool pv_msr_allowed(const struct lodge_vcpu *vcpu, u32 msr)
+{
+	switch (msr) {
+	case MSR_KVM_SYSTEM_TIME:
+	case MSR_KVM_WALL_CLOCK:
+		return lodge_guest_pv_has(vcpu, KVM_FEATURE_CLOCKSOURCE);
+	case MSR_KVM_SYSTEM_TIME_NEW:
+	case MSR_KVM_WALL_CLOCK_NEW:
+		return lodge_guest_pv_has(vcpu, KVM_FEATURE_CLOCKSOURCE2);
+	default:
+		return true;
+	}
+}
+
 int lodge_pv_msr_get(struct lodge_vcpu *vcpu, u32 msr, u64 *value)
 {
+	if (!pv_msr_allowed(vcpu, msr))
+		return -EINVAL;
 	switch (msr) {
 	case MSR_KVM_SYSTEM_TIME:
 	case MSR_KVM_SYSTEM_TIME_NEW:
@@ -140,6 +158,8 @@ int lodge_pv_msr_get(struct lodge_vcpu *vcpu, u32 msr, u64 *value)
 
 int lodge_pv_msr_set(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host)
 {
+	if (!pv_msr_allowed(vcpu, msr))
+		return -EINVAL;
 	switch (msr) {
 	case MSR_KVM_SYSTEM_TIME:
 	case MSR_KVM_SYSTEM_TIME_NEW:

@@ -15,6 +15,11 @@
 #define LODGE_DR7_ENABLES	GENMASK_ULL(7, 0)
 #define LODGE_DR7_GD		BIT_ULL(13)
 
+/* What KVM_SET_GUEST_DEBUG knows: KVM_CAP_SET_GUEST_DEBUG2. */
+#define LODGE_GUESTDBG_VALID	(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_SW_BP | \
+				 KVM_GUESTDBG_USE_HW_BP | KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP | \
+				 KVM_GUESTDBG_BLOCKIRQ)
+
 /* Whether an address is canonical for this guest (48 or 57 bits, by CR4.LA57). */
 bool lodge_address_canonical(const struct lodge_vcpu *vcpu, u64 address);
 

@@ -20,6 +20,7 @@
 #include "ioctl.h"
 #include "irqchip/irqchip.h"
 #include "mmu/mmu.h"
+#include "mce.h"
 #include "msr.h"
 #include "regs.h"
 #include "run.h"
@@ -349,6 +350,45 @@ static long vcpu_translate(struct lodge_vcpu *vcpu, struct lodge_ioctl_call *cal
 	return 0;
 }
 
+static long vcpu_setup_mce(struct lodge_vcpu *vcpu, struct lodge_ioctl_call *call)
+{
+	return lodge_mce_setup(vcpu, *(u64 *)call->arg);
+}
+
+static long vcpu_set_mce(struct lodge_vcpu *vcpu, struct lodge_ioctl_call *call)
+{
+	return lodge_mce_set(vcpu, call->arg);
+}
+
+static long vcpu_enable_cap(struct lodge_vcpu *vcpu, struct lodge_ioctl_call *call)
+{
+	const struct kvm_enable_cap *cap = call->arg;
+
+	if (cap->flags || cap->cap != KVM_CAP_ENFORCE_PV_FEATURE_CPUID)
+		return -EINVAL;
+	vcpu->pv_enforced = cap->args[0];
+	return 0;
+}
+
+/* One attribute: what the guest's TSC is ahead of the host's. */
+static long vcpu_device_attr(struct lodge_vcpu *vcpu, struct lodge_ioctl_call *call)
+{
+	const struct kvm_device_attr *attr = call->arg;
+	u64 __user *user = u64_to_user_ptr(attr->addr);
+	u64 offset;
+
+	if (attr->group != KVM_VCPU_TSC_CTRL || attr->attr != KVM_VCPU_TSC_OFFSET)
+		return -ENXIO;
+	if (call->cmd == KVM_GET_DEVICE_ATTR)
+		return put_user(vcpu->tsc_offset, user);
+	if (call->cmd == KVM_SET_DEVICE_ATTR) {
+		if (get_user(offset, user))
+			return -EFAULT;
+		lodge_tsc_offset_set(vcpu, offset);
+	}
+	return 0;
+}
+
 static const struct lodge_vcpu_ioctl vcpu_ioctls[] = {
 	{ KVM_RUN,			LODGE_IOCTL_NO_ARG,	vcpu_run },
 	{ KVM_GET_REGS,			0,			vcpu_get_regs },
@@ -384,6 +424,12 @@ static const struct lodge_vcpu_ioctl vcpu_ioctls[] = {
 	{ KVM_GET_TSC_KHZ,		LODGE_IOCTL_VALUE,	vcpu_get_tsc_khz },
 	{ KVM_KVMCLOCK_CTRL,		LODGE_IOCTL_VALUE,	vcpu_kvmclock_ctrl },
 	{ KVM_TRANSLATE,		0,			vcpu_translate },
+	{ KVM_X86_SETUP_MCE,		0,			vcpu_setup_mce },
+	{ KVM_X86_SET_MCE,		0,			vcpu_set_mce },
+	{ KVM_ENABLE_CAP,		0,			vcpu_enable_cap },
+	{ KVM_HAS_DEVICE_ATTR,		0,			vcpu_device_attr },
+	{ KVM_GET_DEVICE_ATTR,		0,			vcpu_device_attr },
+	{ KVM_SET_DEVICE_ATTR,		0,			vcpu_device_attr },
 };
 
 static long vcpu_call(struct lodge_vcpu *vcpu, const struct lodge_vcpu_ioctl *row, struct lodge_ioctl_call *call)

@@ -235,13 +235,12 @@ static long vm_set_msr_filter(struct lodge_vm *vm, struct lodge_ioctl_call *call
 	return lodge_msr_filter_set(vm, call->arg);
 }
 
+/* Once: by this call, or by the first vCPU, which fixes the most there can be. */
 static int vm_limit_vcpu_ids(struct lodge_vm *vm, u64 max)
 {
-	if (!max || max > LODGE_MAX_VCPU_ID)
-		return -EINVAL;
-	if (vm->max_vcpu_id == max)
-		return 0;
-	if (vm->max_vcpu_id || vm->nr_vcpus)
+	u32 now = vm->max_vcpu_id ?: vm->nr_vcpus ? LODGE_MAX_VCPU_ID : 0;
+
+	if (max > LODGE_MAX_VCPU_ID || (now && now != max))
 		return -EINVAL;
 	vm->max_vcpu_id = max;
 	return 0;
@@ -256,9 +255,6 @@ static long vm_enable_cap(struct lodge_vm *vm, struct lodge_ioctl_call *call)
 	switch (cap->cap) {
 	case KVM_CAP_SPLIT_IRQCHIP:
 		return lodge_irqchip_create_split(vm, cap->args[0]);
-	case KVM_CAP_DISABLE_QUIRKS:
-		WRITE_ONCE(vm->disabled_quirks, cap->args[0]);
-		return 0;
 	case KVM_CAP_MAX_VCPU_ID:
 		return vm_limit_vcpu_ids(vm, cap->args[0]);
 	default:

@@ -19,12 +19,11 @@
 static const char vpmu[] = "no virtual performance monitor";
 static const char hyperv[] = "no Hyper-V interface";
 static const char nested[] = "no nested virtualization";
-static const char mce[] = "no machine-check injection: the banks are plain storage, and MCG_CTL is there for QEMU";
+static const char mce[] = "no corrected machine-check interrupt: there is no LVT entry for it";
 static const char pv[] = "this paravirtual feature is not offered";
 static const char later[] = "not built yet";
 static const char xen[] = "no Xen interface";
 static const char smm[] = "no system management mode";
-static const char faulting[] = "CPUID faulting is not offered";
 static const char removed[] = "serves CPUs or interfaces that lodge leaves out";
 static const char newer[] = "as Linux 6.1, of which later ones differ";
 static const char host_value[] = "the host's own value instead of a constant";
@@ -40,7 +39,6 @@ static const struct {
 	{ KVM_CAP_DEVICE_CTRL, later },
 	{ KVM_CAP_VAPIC, "TPR reporting is for 32-bit guests on CPUs without TPR shadow" },
 	{ KVM_CAP_PIT, "KVM_CREATE_PIT was replaced by KVM_CREATE_PIT2 in 2009" },
-	{ KVM_CAP_MCE, mce },
 	{ KVM_CAP_XEN_HVM, xen },
 	{ KVM_CAP_HYPERV, hyperv },
 	{ KVM_CAP_HYPERV_VAPIC, hyperv },
@@ -60,18 +58,11 @@ static const struct {
 	{ KVM_CAP_ASYNC_PF, pv },
 	{ KVM_CAP_ASYNC_PF_INT, pv },
 	{ KVM_CAP_STEAL_TIME, pv },
-	{ KVM_CAP_ENFORCE_PV_FEATURE_CPUID, later },
 	{ KVM_CAP_EXIT_HYPERCALL, later },
 	{ KVM_CAP_EXT_EMUL_CPUID, "no instruction is emulated that the CPU lacks" },
-	{ KVM_CAP_ENABLE_CAP, "no capability of a vCPU can be enabled" },
-	{ KVM_CAP_VCPU_ATTRIBUTES, later },
-	{ KVM_CAP_SYS_ATTRIBUTES, "its one attribute is for AMX" },
-	{ KVM_CAP_X2APIC_API, later },
 	{ KVM_CAP_X86_SMM, smm },
 	{ KVM_CAP_MULTI_ADDRESS_SPACE, smm },
-	{ KVM_CAP_X86_DISABLE_EXITS, later },
 	{ KVM_CAP_NESTED_STATE, nested },
-	{ KVM_CAP_MSR_PLATFORM_INFO, faulting },
 	{ KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, later },
 	{ KVM_CAP_PMU_EVENT_FILTER, vpmu },
 	{ KVM_CAP_PMU_CAPABILITY, vpmu },
@@ -79,13 +70,11 @@ static const struct {
 	{ KVM_CAP_LAST_CPU, later },
 	{ KVM_CAP_DIRTY_LOG_RING, later },
 	{ KVM_CAP_DIRTY_LOG_RING_ACQ_REL, later },
-	{ KVM_CAP_SET_GUEST_DEBUG2, later },
 	{ KVM_CAP_SGX_ATTRIBUTE, removed },
 	{ KVM_CAP_VM_COPY_ENC_CONTEXT_FROM, removed },
 	{ KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM, removed },
 	{ KVM_CAP_BINARY_STATS_FD, "statistics are told over netlink" },
 	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE, later },
-	{ KVM_CAP_DISABLE_QUIRKS2, later },
 	{ KVM_CAP_SYSTEM_EVENT_DATA, hyperv },
 	{ KVM_CAP_X86_NOTIFY_VMEXIT, later },
 	{ KVM_CAP_X86_BUS_LOCK_EXIT, later },
@@ -136,12 +125,9 @@ static const struct {
 	{ 0x9e, 0x9e, smm },
 	{ 0xc1, 0xc2, vpmu },
 	{ 0x186, 0x187, vpmu },
-	{ 0xce, 0xce, faulting },
 	{ 0xe1, 0xe1, "user-mode waiting is not offered" },
 	{ 0x10a, 0x10a, nested },	/* KVM tells hypervisors in the guest what they need not do */
 	{ 0x122, 0x122, "TSX cannot be switched off" },
-	{ 0x140, 0x140, faulting },
-	{ 0x179, 0x17b, mce },
 	{ 0x1c4, 0x1c5, "no AMX" },
 	{ 0x1d9, 0x1d9, "no branch records: KVM lists it from 6.8 on" },
 	{ 0x1db, 0x1de, "no branch records" },

@@ -64,6 +64,30 @@ static void single_steps(void)
 	vm_free(vm);
 }
 
+/* An interrupt that waits does not lead the steps away. */
+static void steps_past_interrupts(void)
+{
+	struct vcpu *vcpu;
+	struct kvm_vcpu_events ev;
+	struct guest_exc exc;
+	struct vm *vm = start(&vcpu);
+	long known = REQUIRE_CAP(vm->fd, KVM_CAP_SET_GUEST_DEBUG2);
+
+	CHECK_NE(known & KVM_GUESTDBG_BLOCKIRQ, 0);
+	CHECK_EQ(xioctl(vcpu->fd, KVM_NMI, 0), 0);
+	debug_set(vcpu, KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_BLOCKIRQ, 0, 0);
+	expect_debug(vcpu, DB_VECTOR, 1);
+	expect_debug(vcpu, DB_VECTOR, 6);
+	CHECK_EQ(xioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, &ev), 0);
+	CHECK_EQ(ev.nmi.pending, 1);
+	debug_set(vcpu, 0, 0, 0);
+	RUN_EXPECT(vcpu, KVM_EXIT_IO);
+	CHECK(exception_read(vcpu, MODE_LONG64, &exc));
+	CHECK_EQ(exc.vector, NMI_VECTOR);
+	CHECK_EQ(exc.rip, REAL_CODE + 6);
+	vm_free(vm);
+}
+
 static void require_breakpoints(void)
 {
 	if (host_is_tcg())
@@ -124,6 +148,7 @@ static void own_registers_stay(void)
 
 static const struct test tests[] = {
 	TEST(single_steps),
+	TEST(steps_past_interrupts),
 	TEST(software_breakpoint),
 	TEST(hardware_breakpoint),
 	TEST(own_registers_stay),

@@ -59,6 +59,40 @@ static void shadow_size(void)
 	vm_free(vm);
 }
 
+/* Once; the first vCPU settles it too. */
+static void highest_vcpu_id(void)
+{
+	struct vm *vm = vm_create_bare();
+	long max = REQUIRE_CAP(vm->fd, KVM_CAP_MAX_VCPU_ID);
+
+	CHECK_ERR(cap_enable(vm->fd, KVM_CAP_MAX_VCPU_ID, max + 1), EINVAL);
+	CHECK_EQ(cap_enable(vm->fd, KVM_CAP_MAX_VCPU_ID, 0), 0);
+	CHECK_EQ(cap_enable(vm->fd, KVM_CAP_MAX_VCPU_ID, 5), 0);
+	CHECK_EQ(cap_enable(vm->fd, KVM_CAP_MAX_VCPU_ID, 5), 0);
+	CHECK_ERR(cap_enable(vm->fd, KVM_CAP_MAX_VCPU_ID, 6), EINVAL);
+	CHECK_ERR(xioctl(vm->fd, KVM_CREATE_VCPU, 5ul), EINVAL);
+	vcpu_add_bare(vm, 4);
+	vm_free(vm);
+
+	vm = vm_create_bare();
+	vcpu_add_bare(vm, 0);
+	CHECK_ERR(cap_enable(vm->fd, KVM_CAP_MAX_VCPU_ID, 5), EINVAL);
+	CHECK_EQ(cap_enable(vm->fd, KVM_CAP_MAX_VCPU_ID, max), 0);
+	vm_free(vm);
+}
+
+/* System management is not offered, and its interrupt is refused. */
+static void no_smm(void)
+{
+	struct vm *vm = vm_create_bare();
+	struct vcpu *vcpu = vcpu_add_bare(vm, 0);
+
+	if (cap(vm->fd, KVM_CAP_X86_SMM))
+		ktap_skip("SMM is offered");
+	CHECK_ERR(xioctl(vcpu->fd, KVM_SMI, 0), EINVAL);
+	vm_free(vm);
+}
+
 static void unknown_capability(void)
 {
 	struct vm *vm = vm_create_bare();
@@ -76,6 +110,8 @@ static const struct test tests[] = {
 	TEST(identity_map_address),
 	TEST(boot_vcpu),
 	TEST(shadow_size),
+	TEST(highest_vcpu_id),
+	TEST(no_smm),
 	TEST(unknown_capability),
 };
 

@@ -152,6 +152,23 @@ static bool lapic_matches_logical(const struct lodge_lapic *lapic, u32 dest, boo
 	return (ldr >> 4) == (dest >> 4) && (ldr & dest & 0xf);
 }
 
+/*
+ * An 8-bit broadcast from a device or an xAPIC reaches LAPICs in either mode, unless user space wants those in x2APIC
+ * mode to be as exact as they are in hardware: KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK.
+ */
+static bool lapic_is_broadcast(const struct lodge_lapic *lapic, const struct lodge_vcpu *source, u32 dest)
+{
+	bool wide;
+
+	if (likely(dest != 0xff && dest != 0xffffffff))
+		return false;
+	if (READ_ONCE(lapic->vcpu->vm->x2apic_broadcasts32))
+		wide = lapic_x2apic(lapic);
+	else
+		wide = source && lapic_x2apic(source->lapic);
+	return dest == (wide ? 0xffffffff : 0xff);
+}
+
 bool lodge_lapic_matches(struct lodge_vcpu *vcpu, struct lodge_vcpu *source, const struct lodge_irq_message *message)
 {
 	const struct lodge_lapic *lapic = vcpu->lapic;
@@ -167,9 +184,7 @@ bool lodge_lapic_matches(struct lodge_vcpu *vcpu, struct lodge_vcpu *source, con
 	case 3:
 		return vcpu != source;
 	}
-	/* An 8-bit broadcast from a device or an xAPIC reaches LAPICs in either mode. */
-	broadcast = source && lapic_x2apic(source->lapic) ? message->dest == 0xffffffff :
-							    message->dest == 0xff;
+	broadcast = lapic_is_broadcast(lapic, source, message->dest);
 	if (message->logical)
 		return lapic_matches_logical(lapic, message->dest, broadcast);
 	return broadcast || lapic_id(lapic) == message->dest;

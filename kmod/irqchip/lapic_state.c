@@ -141,8 +141,8 @@ void lodge_lapic_get_state(struct lodge_vcpu *vcpu, struct kvm_lapic_state *stat
 	lapic_set(lapic, APIC_TMCCT, lapic_timer_count(lapic));
 	lapic_set(lapic, APIC_PROCPRI, lapic_ppr(lapic));
 	memcpy(state->regs, lapic->regs, sizeof(state->regs));
-	/* User space knows the 8-bit place of the ID only. */
-	if (lapic_x2apic(lapic))
+	/* User space knows the 8-bit place of the ID only, unless it said otherwise: KVM_CAP_X2APIC_API. */
+	if (lapic_x2apic(lapic) && !READ_ONCE(vcpu->vm->x2apic_ids32))
 		*id <<= 24;
 }
 
@@ -150,6 +150,9 @@ int lodge_lapic_set_state(struct lodge_vcpu *vcpu, const struct kvm_lapic_state 
 {
 	struct lodge_lapic *lapic = vcpu->lapic;
 
+	if (lapic_x2apic(lapic) && READ_ONCE(vcpu->vm->x2apic_ids32) &&
+	    *(const u32 *)(state->regs + APIC_ID) != vcpu->id)
+		return -EINVAL;
 	lapic_timer_stop(lapic);
 	memcpy(lapic->regs, state->regs, sizeof(state->regs));
 	/* In x2APIC mode the IDs are not software's to choose. */

@@ -17,6 +17,21 @@ static void routing_free_rcu(struct rcu_head *rcu)
 	kvfree(routing);
 }
 
+/*
+ * The upper half of a message's address holds the upper bits of a 32-bit destination if user space said so
+ * (KVM_CAP_X2APIC_API), else nothing.
+ */
+static int msi_address(const struct lodge_vm *vm, u32 low, u32 high, u64 *address)
+{
+	*address = low;
+	if (!READ_ONCE(vm->x2apic_ids32))
+		return 0;
+	if (high & 0xff)
+		return -EINVAL;
+	*address |= (u64)high << 32;
+	return 0;
+}
+
 static int route_check(struct lodge_vm *vm, const struct kvm_irq_routing_entry *in, struct lodge_irq_route *out)
 {
 	bool split = vm->irqchip_mode == LODGE_IRQCHIP_SPLIT;
@@ -43,10 +58,8 @@ static int route_check(struct lodge_vm *vm, const struct kvm_irq_routing_entry *
 	case KVM_IRQ_ROUTING_MSI:
 		if (in->flags & ~KVM_MSI_VALID_DEVID)
 			return -EINVAL;
-		/* The upper half of the address means something with the extended destination format only. */
-		out->msi.address = in->u.msi.address_lo;
 		out->msi.data = in->u.msi.data;
-		return 0;
+		return msi_address(vm, in->u.msi.address_lo, in->u.msi.address_hi, &out->msi.address);
 	default:
 		return -EINVAL;
 	}
@@ -198,7 +211,7 @@ void lodge_routing_destroy(struct lodge_vm *vm)
 void lodge_msi_to_message(u64 address, u32 data, struct lodge_irq_message *message)
 {
 	*message = (struct lodge_irq_message) {
-		.dest = (address >> 12) & 0xff,
+		.dest = ((address >> 12) & 0xff) | ((address >> 32) & 0xffffff00),
 		.logical = address & BIT(2),
 		.redirection_hint = address & BIT(3),
 		.vector = data,
@@ -245,8 +258,11 @@ int lodge_irq_set(struct lodge_vm *vm, u32 source, u32 gsi, int level)
 int lodge_msi_send(struct lodge_vm *vm, const struct kvm_msi *msi)
 {
 	struct lodge_irq_message message;
+	u64 address;
 
-	lodge_msi_to_message(msi->address_lo, msi->data, &message);
+	if (msi_address(vm, msi->address_lo, msi->address_hi, &address))
+		return -EINVAL;
+	lodge_msi_to_message(address, msi->data, &message);
 	return lodge_irq_deliver(vm, NULL, &message);
 }
 

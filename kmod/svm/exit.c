@@ -142,9 +142,10 @@ int svm_handle_exit(struct lodge_vcpu *vcpu)
 		return svm_exit_dr(svm);
 	case SVM_EXIT_INVD:
 	case SVM_EXIT_WBINVD:
+		return lodge_exit_nop(vcpu);
 	case SVM_EXIT_MONITOR:
 	case SVM_EXIT_MWAIT:
-		return lodge_exit_nop(vcpu);
+		return lodge_exit_monitor(vcpu);
 	case SVM_EXIT_XSETBV:
 		return lodge_exit_xsetbv(vcpu);
 	case SVM_EXIT_RDPMC:
@@ -163,6 +164,8 @@ int svm_handle_exit(struct lodge_vcpu *vcpu)
 		return svm_exit_debug(svm);
 	case SVM_EXIT_EXCP_BASE + X86_TRAP_BP:
 		return lodge_exit_breakpoint(vcpu);
+	case SVM_EXIT_EXCP_BASE + X86_TRAP_UD:
+		return lodge_exit_invalid_opcode(vcpu);
 	case SVM_EXIT_EXCP_BASE + X86_TRAP_AC:
 		return svm_exit_alignment(svm);
 	case SVM_EXIT_EXCP_BASE + X86_TRAP_MC:

@@ -12,6 +12,8 @@ const struct lodge_backend lodge_svm_backend = {
 	.cpuid_adjust = svm_cpuid_adjust,
 	.msr_list = svm_msr_list,
 	.msr_passthrough = svm_msr_passthrough,
+	.hypercall_insn = { 0x0f, 0x01, 0xd9 },	/* VMMCALL */
+	.mcg_cap_reserved = ~0x1ffULL,		/* APM 2, 9.3.1.1 */
 	.ops = {
 #define LODGE_OP(ret, name, args) .name = svm_##name,
 #include "../backend-ops.h"

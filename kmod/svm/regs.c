@@ -152,14 +152,16 @@ void svm_set_idt(struct lodge_vcpu *vcpu, const struct kvm_dtable *in)
 
 /*
  * The guest's CD and NW are kept from the hardware, where they would slow the host's own caches; reading CR0
- * is then intercepted, since the guest must find what it wrote.
+ * is then intercepted, since the guest must find what it wrote. KVM_CAP_DISABLE_QUIRKS gives them to it.
  */
 void svm_set_cr0(struct lodge_vcpu *vcpu, u64 cr0)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 	struct vmcb_control *control = &svm->vmcb->control;
-	u64 hardware = (cr0 | X86_CR0_ET) & ~(u64)(X86_CR0_CD | X86_CR0_NW);
+	u64 hardware = cr0 | X86_CR0_ET;
 
+	if (!(READ_ONCE(vcpu->vm->disabled_quirks) & KVM_X86_QUIRK_CD_NW_CLEARED))
+		hardware &= ~(u64)(X86_CR0_CD | X86_CR0_NW);
 	svm->vmcb->save.cr0 = hardware;
 	if (hardware == cr0) {
 		control->cr_read &= ~BIT(0);

@@ -40,6 +40,9 @@ static void svm_set_intercepts(struct svm_vcpu *svm)
 	control->dr_write = 0xffff;
 	/* #AC and #DB can loop inside the CPU without an instruction boundary: CVE-2015-5307, CVE-2015-8104. */
 	control->exceptions = BIT(X86_TRAP_AC) | BIT(X86_TRAP_DB) | BIT(X86_TRAP_MC);
+	/* Other vendors' hypercall instruction, to be put right. */
+	if (!(READ_ONCE(svm->vcpu.vm->disabled_quirks) & KVM_X86_QUIRK_FIX_HYPERCALL_INSN))
+		control->exceptions |= BIT(X86_TRAP_UD);
 	control->misc1 = SVM_INTERCEPT_INTR | SVM_INTERCEPT_NMI | SVM_INTERCEPT_SMI | SVM_INTERCEPT_INIT |
 			 SVM_INTERCEPT_CR0_SEL | SVM_INTERCEPT_RDPMC | SVM_INTERCEPT_CPUID |
 			 SVM_INTERCEPT_INVD | SVM_INTERCEPT_HLT | SVM_INTERCEPT_INVLPGA |
@@ -48,7 +51,11 @@ static void svm_set_intercepts(struct svm_vcpu *svm)
 			 SVM_INTERCEPT_VMSAVE | SVM_INTERCEPT_STGI | SVM_INTERCEPT_CLGI |
 			 SVM_INTERCEPT_SKINIT | SVM_INTERCEPT_WBINVD | SVM_INTERCEPT_MONITOR |
 			 SVM_INTERCEPT_MWAIT | SVM_INTERCEPT_XSETBV | SVM_INTERCEPT_RDPRU;
-	if (svm_features.pause_filter) {
+	if (svm->vcpu.vm->disabled_exits & KVM_X86_DISABLE_EXITS_HLT)
+		control->misc1 &= ~SVM_INTERCEPT_HLT;
+	if (svm->vcpu.vm->disabled_exits & KVM_X86_DISABLE_EXITS_MWAIT)
+		control->misc2 &= ~(SVM_INTERCEPT_MONITOR | SVM_INTERCEPT_MWAIT);
+	if (svm_features.pause_filter && !(svm->vcpu.vm->disabled_exits & KVM_X86_DISABLE_EXITS_PAUSE)) {
 		control->misc1 |= SVM_INTERCEPT_PAUSE;
 		control->pause_filter_count = 3000;
 	}
