@@ -13,6 +13,7 @@
 #include "mce.h"
 #include "mmu/mmu.h"
 #include "regs.h"
+#include "steal.h"
 
 #define CAP_NR_ROUTES		4096	/* GSIs that a routing table may name */
 #define CAP_COALESCED_PAGE	2	/* of a vCPU's mapping */
@@ -87,6 +88,8 @@ static const struct {
 	{ KVM_CAP_CLOCKSOURCE, 1 },
 	{ KVM_CAP_ADJUST_CLOCK, KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC },
 	{ KVM_CAP_KVMCLOCK_CTRL, 1 },
+	{ KVM_CAP_ASYNC_PF, 1 },
+	{ KVM_CAP_ASYNC_PF_INT, 1 },
 	{ KVM_CAP_ENFORCE_PV_FEATURE_CPUID, 1 },
 	{ KVM_CAP_VCPU_ATTRIBUTES, 1 },
 	{ KVM_CAP_GET_TSC_KHZ, 1 },
@@ -117,6 +120,8 @@ int lodge_cap_check(struct lodge_vm *vm, u32 cap)
 	switch (cap) {
 	case KVM_CAP_NR_VCPUS:
 		return min_t(unsigned int, num_online_cpus(), LODGE_MAX_VCPUS);
+	case KVM_CAP_STEAL_TIME:
+		return lodge_steal_time_offered();
 	case KVM_CAP_X86_DISABLE_EXITS:
 		return cap_disable_exits();
 	case KVM_CAP_XSAVE2:

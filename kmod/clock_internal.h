@@ -39,6 +39,13 @@ struct lodge_vcpu_pv {
 	struct pvclock_vcpu_time_info info;	/* as last written */
 	bool info_valid;
 	bool guest_stopped;		/* KVM_KVMCLOCK_CTRL: tell the guest that it was stopped */
+	bool async_pf_wakes;		/* waiters are to be woken, not done yet */
+	u8 async_pf_vector;		/* MSR_KVM_ASYNC_PF_INT */
+	u64 steal_time;			/* MSR_KVM_STEAL_TIME: address and enable bit */
+	u64 run_delay;			/* of the thread, as far as the guest was told */
+	u64 async_pf;			/* MSR_KVM_ASYNC_PF_EN */
+	u64 pv_eoi;			/* MSR_KVM_PV_EOI_EN: lodge never offers to skip an EOI, which is allowed */
+	u64 poll_control;		/* MSR_KVM_POLL_CONTROL: halted vCPUs are not polled anyway */
 };
 
 /**

@@ -277,7 +277,7 @@ bool lodge_has_wake_event(struct lodge_vcpu *vcpu)
 		return true;
 	if (!vcpu->lapic)
 		return false;
-	if (lodge_lapic_has_events(vcpu))
+	if (lodge_lapic_has_events(vcpu) || READ_ONCE(vcpu->pv_unhalted))
 		return true;
 	lodge_lapic_sync_timers(vcpu);
 	return (vcpu->rflags & X86_EFLAGS_IF) && lodge_irq_pending(vcpu);

@@ -316,8 +316,7 @@ static int hypercall_execute(struct lodge_vcpu *vcpu)
 	if (!exit_find_length(vcpu, &ret))
 		return ret;
 	lodge_exit_skip_to(vcpu, vcpu->next_rip);
-	lodge_hypercall(vcpu);
-	return LODGE_EXIT_RESUME;
+	return lodge_hypercall(vcpu);
 }
 
 int lodge_exit_hypercall(struct lodge_vcpu *vcpu)

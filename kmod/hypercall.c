@@ -6,28 +6,73 @@
 #include "hypercall.h"
 
 #include <linux/kvm_para.h>
+#include <linux/sched.h>
 #include <linux/string.h>
 #include <asm/trapnr.h>
 
 #include "backend.h"
+#include "cpuid.h"
+#include "exit.h"
+#include "irqchip/irqchip.h"
 #include "mmu/mmu.h"
 #include "regs.h"
 
-void lodge_hypercall(struct lodge_vcpu *vcpu)
+/* A guest's CPU gave up waiting for another that does not run: whoever else wants this one may have it. */
+static int hypercall_yield(struct lodge_vcpu *vcpu)
+{
+	yield();
+	return LODGE_EXIT_RESUME;
+}
+
+static u64 hypercall_argument(const struct lodge_vcpu *vcpu, enum lodge_gpr reg, bool wide)
+{
+	return wide ? vcpu->gprs[reg] : (u32)vcpu->gprs[reg];
+}
+
+/* The answer for RAX; @yields: what called gives up its CPU. */
+static long hypercall_do(struct lodge_vcpu *vcpu, u64 nr, bool wide, bool *yields)
+{
+	u64 a0 = hypercall_argument(vcpu, LODGE_RBX, wide), a1 = hypercall_argument(vcpu, LODGE_RCX, wide);
+	u64 a2 = hypercall_argument(vcpu, LODGE_RDX, wide), a3 = hypercall_argument(vcpu, LODGE_RSI, wide);
+
+	switch (nr) {
+	case KVM_HC_VAPIC_POLL_IRQ:
+		return 0;
+	case KVM_HC_KICK_CPU:
+		if (!lodge_guest_pv_has(vcpu, KVM_FEATURE_PV_UNHALT))
+			return -KVM_ENOSYS;
+		lodge_pv_kick(vcpu->vm, a1);
+		*yields = true;
+		return 0;
+	case KVM_HC_SEND_IPI:
+		if (!lodge_guest_pv_has(vcpu, KVM_FEATURE_PV_SEND_IPI))
+			return -KVM_ENOSYS;
+		return lodge_pv_send_ipi(vcpu->vm, a0, a1, a2, a3, wide);
+	case KVM_HC_SCHED_YIELD:
+		if (!lodge_guest_pv_has(vcpu, KVM_FEATURE_PV_SCHED_YIELD))
+			return -KVM_ENOSYS;
+		*yields = true;
+		return 0;
+	default:
+		return -KVM_ENOSYS;
+	}
+}
+
+int lodge_hypercall(struct lodge_vcpu *vcpu)
 {
 	u64 nr = vcpu->gprs[LODGE_RAX];
 	bool wide = lodge_vcpu_in_long_code(vcpu);
+	bool yields = false;
 	long ret;
 
 	if (!wide)
 		nr = (u32)nr;
 	if (lodge_op(get_cpl)(vcpu))
 		ret = -KVM_EPERM;
-	else if (nr == KVM_HC_VAPIC_POLL_IRQ)
-		ret = 0;
 	else
-		ret = -KVM_ENOSYS;
+		ret = hypercall_do(vcpu, nr, wide, &yields);
 	vcpu->gprs[LODGE_RAX] = wide ? ret : (u32)ret;
+	return yields ? lodge_defer(vcpu, hypercall_yield) : LODGE_EXIT_RESUME;
 }
 
 /* Two pages at most; each is looked up before anything is written. */

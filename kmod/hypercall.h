@@ -5,8 +5,11 @@
 
 #include "lodge.h"
 
-/* Number in RAX, arguments in RBX, RCX, RDX, RSI; the result goes to RAX. Any context; RIP has moved on. */
-void lodge_hypercall(struct lodge_vcpu *vcpu);
+/*
+ * Number in RAX, arguments in RBX, RCX, RDX, RSI; the result goes to RAX. Any context; RIP has moved on.
+ * Return: as an exit's handler.
+ */
+int lodge_hypercall(struct lodge_vcpu *vcpu);
 
 /*
  * An invalid opcode at CPL 0: the other vendor's hypercall instruction is overwritten with this one's, to be executed

@@ -127,6 +127,8 @@ enum lodge_request {
 	LODGE_REQ_APIC,		/* INIT or SIPI waits in the LAPIC */
 	LODGE_REQ_CLOCK,	/* the kvm-clock page must be written again */
 	LODGE_REQ_EOI_SCAN,	/* routing changed: which vectors need a broadcast EOI */
+	LODGE_REQ_STEAL,	/* the steal-time page must be written again */
+	LODGE_REQ_ASYNC_PF,	/* tasks that wait for pages must be woken */
 	LODGE_REQ_MSR_FILTER,	/* vm->msr_filter was replaced */
 	LODGE_REQ_DEAD,		/* the VM was killed */
 	LODGE_REQ_KICK,		/* nothing to do but leave the guest once */
@@ -239,6 +241,7 @@ struct lodge_vcpu {
 	bool triple_fault;			/* (v) */
 	enum lodge_completion completion;	/* (v) */
 	u64 msr_exit_rip;			/* (v) of the RDMSR or WRMSR that user space answers */
+	bool pv_unhalted;			/* (a) another vCPU kicked it out of HLT */
 	bool pv_enforced;			/* (v) KVM_CAP_ENFORCE_PV_FEATURE_CPUID */
 	struct lodge_vcpu_pv *pv;		/* (i) pv.c: kvm-clock, steal time, PV EOI */
 	struct lodge_vcpu_msrs *msrs;		/* (i) msr.c: MTRRs, machine check banks */

@@ -1,29 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What lodge tells a guest that knows it is one, through MSRs by KVM's numbers: kvm-clock's pages. What they say is
- * clock.c's matter. Pages are written where sleeping is allowed, in the VMM's mm. Locking: vcpu->mutex.
+ * What lodge tells a guest that knows it is one, through MSRs by KVM's numbers: kvm-clock's pages, what they say being
+ * clock.c's matter; steal time is in steal.c, asynchronous page faults in async_pf.c. Pages are written where sleeping is allowed, in the VMM's mm. Locking: vcpu->mutex.
  */
 #include "clock.h"
 
 #include <linux/kvm_para.h>
 #include <linux/slab.h>
 
+#include "async_pf.h"
 #include "clock_internal.h"
 #include "cpuid.h"
 #include "mmu/mmu.h"
+#include "steal.h"
 
 #define PV_FEATURES	(BIT(KVM_FEATURE_CLOCKSOURCE) | BIT(KVM_FEATURE_CLOCKSOURCE2) | \
-			 BIT(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT) | BIT(KVM_FEATURE_NOP_IO_DELAY))
+			 BIT(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT) | BIT(KVM_FEATURE_NOP_IO_DELAY) | \
+			 BIT(KVM_FEATURE_ASYNC_PF) | BIT(KVM_FEATURE_ASYNC_PF_VMEXIT) | \
+			 BIT(KVM_FEATURE_ASYNC_PF_INT) | BIT(KVM_FEATURE_PV_EOI) | BIT(KVM_FEATURE_PV_UNHALT) | \
+			 BIT(KVM_FEATURE_PV_TLB_FLUSH) | BIT(KVM_FEATURE_PV_SEND_IPI) | \
+			 BIT(KVM_FEATURE_POLL_CONTROL) | BIT(KVM_FEATURE_PV_SCHED_YIELD))
+
+#define PV_EOI_MISALIGNED	2ULL	/* bit 0 enables, the word is of 4 bytes */
+#define POLL_CONTROL_INIT	1	/* the host may poll */
 
 u32 lodge_pv_features(void)
 {
-	return PV_FEATURES;
+	return PV_FEATURES | (lodge_steal_time_offered() ? BIT(KVM_FEATURE_STEAL_TIME) : 0);
 }
 
 int lodge_pv_create(struct lodge_vcpu *vcpu)
 {
 	vcpu->pv = kzalloc(sizeof(*vcpu->pv), GFP_KERNEL_ACCOUNT);
-	return vcpu->pv ? 0 : -ENOMEM;
+	if (!vcpu->pv)
+		return -ENOMEM;
+	vcpu->pv->poll_control = POLL_CONTROL_INIT;
+	return 0;
 }
 
 void lodge_pv_destroy(struct lodge_vcpu *vcpu)
@@ -36,6 +48,12 @@ void lodge_pv_reset(struct lodge_vcpu *vcpu)
 {
 	vcpu->pv->system_time = 0;
 	vcpu->pv->guest_stopped = false;
+	vcpu->pv->steal_time = 0;
+	vcpu->pv->async_pf = 0;
+	vcpu->pv->async_pf_vector = 0;
+	vcpu->pv->async_pf_wakes = false;
+	vcpu->pv->pv_eoi = 0;
+	WRITE_ONCE(vcpu->pv_unhalted, false);
 }
 
 /*
@@ -133,6 +151,17 @@ static bool pv_msr_allowed(const struct lodge_vcpu *vcpu, u32 msr)
 	case MSR_KVM_SYSTEM_TIME_NEW:
 	case MSR_KVM_WALL_CLOCK_NEW:
 		return lodge_guest_pv_has(vcpu, KVM_FEATURE_CLOCKSOURCE2);
+	case MSR_KVM_ASYNC_PF_EN:
+		return lodge_guest_pv_has(vcpu, KVM_FEATURE_ASYNC_PF);
+	case MSR_KVM_ASYNC_PF_INT:
+	case MSR_KVM_ASYNC_PF_ACK:
+		return lodge_guest_pv_has(vcpu, KVM_FEATURE_ASYNC_PF_INT);
+	case MSR_KVM_STEAL_TIME:
+		return lodge_guest_pv_has(vcpu, KVM_FEATURE_STEAL_TIME);
+	case MSR_KVM_PV_EOI_EN:
+		return lodge_guest_pv_has(vcpu, KVM_FEATURE_PV_EOI);
+	case MSR_KVM_POLL_CONTROL:
+		return lodge_guest_pv_has(vcpu, KVM_FEATURE_POLL_CONTROL);
 	default:
 		return true;
 	}
@@ -150,6 +179,24 @@ int lodge_pv_msr_get(struct lodge_vcpu *vcpu, u32 msr, u64 *value)
 	case MSR_KVM_WALL_CLOCK:
 	case MSR_KVM_WALL_CLOCK_NEW:
 		*value = READ_ONCE(vcpu->vm->clock->wall_clock);
+		return 0;
+	case MSR_KVM_ASYNC_PF_EN:
+		*value = vcpu->pv->async_pf;
+		return 0;
+	case MSR_KVM_ASYNC_PF_INT:
+		*value = vcpu->pv->async_pf_vector;
+		return 0;
+	case MSR_KVM_ASYNC_PF_ACK:
+		*value = 0;
+		return 0;
+	case MSR_KVM_STEAL_TIME:
+		*value = vcpu->pv->steal_time;
+		return 0;
+	case MSR_KVM_PV_EOI_EN:
+		*value = vcpu->pv->pv_eoi;
+		return 0;
+	case MSR_KVM_POLL_CONTROL:
+		*value = vcpu->pv->poll_control;
 		return 0;
 	default:
 		return -ENOENT;
@@ -169,6 +216,27 @@ int lodge_pv_msr_set(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host)
 	case MSR_KVM_WALL_CLOCK_NEW:
 		WRITE_ONCE(vcpu->vm->clock->wall_clock, value);
 		pv_wall_clock_write(vcpu->vm, value);
+		return 0;
+	case MSR_KVM_ASYNC_PF_EN:
+		return lodge_async_pf_enable(vcpu, value);
+	case MSR_KVM_ASYNC_PF_INT:
+		return lodge_async_pf_set_vector(vcpu, value);
+	case MSR_KVM_ASYNC_PF_ACK:
+		if (value & 1)
+			lodge_async_pf_acked(vcpu);
+		return 0;
+	case MSR_KVM_STEAL_TIME:
+		return lodge_steal_time_set(vcpu, value);
+	case MSR_KVM_PV_EOI_EN:
+		if ((value & PV_EOI_MISALIGNED) ||
+		    ((value & KVM_MSR_ENABLED) && !lodge_gpa_is_ram(vcpu->vm, value & ~(u64)KVM_MSR_ENABLED, true)))
+			return -EINVAL;
+		vcpu->pv->pv_eoi = value;
+		return 0;
+	case MSR_KVM_POLL_CONTROL:
+		if (value & ~1ULL)
+			return -EINVAL;
+		vcpu->pv->poll_control = value;
 		return 0;
 	default:
 		return -ENOENT;

@@ -13,6 +13,7 @@
 #include <linux/vtime.h>
 #include <linux/context_tracking.h>
 
+#include "async_pf.h"
 #include "backend.h"
 #include "clock.h"
 #include "compat/compat.h"
@@ -25,6 +26,7 @@
 #include "regs.h"
 #include "section.h"
 #include "stats.h"
+#include "steal.h"
 #include "sync_regs.h"
 #include "trace.h"
 #include "vm.h"
@@ -45,6 +47,8 @@ static int handle_host_work(struct lodge_vcpu *vcpu)
 
 	if (likely(!host_work_pending()))
 		return 0;
+	if (lodge_steal_time_is_on(vcpu) && (read_thread_flags() & LODGE_HOST_RESCHED))
+		lodge_steal_time_stop(vcpu);
 	ret = lodge_compat_host_work();
 	if (ret == -EINTR)
 		vcpu->run->exit_reason = KVM_EXIT_INTR;
@@ -138,7 +142,7 @@ static int run_section(struct lodge_vcpu *vcpu)
 	guest_time_leave();
 	preempt_enable();
 
-	if (ret == LODGE_EXIT_DEFER)
+	while (ret == LODGE_EXIT_DEFER)
 		ret = vcpu->deferred(vcpu);
 	return ret;
 }
@@ -159,6 +163,10 @@ static int run_requests(struct lodge_vcpu *vcpu)
 	lodge_vcpu_take_request(vcpu, LODGE_REQ_KICK);
 	if (lodge_vcpu_take_request(vcpu, LODGE_REQ_CLOCK))
 		lodge_pv_update_clock(vcpu);
+	if (lodge_vcpu_take_request(vcpu, LODGE_REQ_STEAL))
+		lodge_steal_time_update(vcpu);
+	if (lodge_vcpu_take_request(vcpu, LODGE_REQ_ASYNC_PF))
+		lodge_async_pf_wake_all(vcpu);
 	if (lodge_vcpu_take_request(vcpu, LODGE_REQ_NMI))
 		lodge_collect_nmis(vcpu);
 	if (lodge_vcpu_take_request(vcpu, LODGE_REQ_EOI_SCAN))
@@ -240,6 +248,13 @@ static void idle_leave(struct lodge_vcpu *vcpu)
 		lodge_notify_state(vcpu->vm, LODGE_VM_RUNNING, NULL);
 }
 
+/* The thread may have waited for a CPU since the guest was last told of its stolen time. */
+static void run_count_waiting(struct lodge_vcpu *vcpu)
+{
+	if (unlikely(lodge_steal_time_is_on(vcpu)))
+		lodge_vcpu_request_self(vcpu, LODGE_REQ_STEAL);
+}
+
 /* HLT, or waiting for SIPI: sleep until an event, a request or a signal. */
 static int vcpu_block(struct lodge_vcpu *vcpu)
 {
@@ -253,9 +268,12 @@ static int vcpu_block(struct lodge_vcpu *vcpu)
 		schedule();
 	}
 	finish_rcuwait(&vcpu->wait);
+	run_count_waiting(vcpu);
 
-	if (vcpu->mp_state == KVM_MP_STATE_HALTED && vcpu_is_woken(vcpu))
+	if (vcpu->mp_state == KVM_MP_STATE_HALTED && vcpu_is_woken(vcpu)) {
+		WRITE_ONCE(vcpu->pv_unhalted, false);
 		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
+	}
 	return LODGE_EXIT_RESUME;
 }
 
@@ -359,6 +377,7 @@ static int run_checked(struct lodge_vcpu *vcpu)
 		return -EINTR;
 	}
 	vcpu->ran = true;
+	run_count_waiting(vcpu);
 	lodge_vcpu_request_self(vcpu, LODGE_REQ_EVENT);
 	return run_loop(vcpu);
 }

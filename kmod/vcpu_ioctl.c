@@ -236,6 +236,9 @@ static long vcpu_get_mp_state(struct lodge_vcpu *vcpu, struct lodge_ioctl_call *
 	if (lodge_vcpu_take_request(vcpu, LODGE_REQ_APIC))
 		lodge_lapic_accept_events(vcpu);
 	state->mp_state = vcpu->mp_state;
+	/* Kicked, but not run since. */
+	if (vcpu->mp_state == KVM_MP_STATE_HALTED && READ_ONCE(vcpu->pv_unhalted))
+		state->mp_state = KVM_MP_STATE_RUNNABLE;
 	return 0;
 }
 

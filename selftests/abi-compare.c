@@ -20,7 +20,6 @@ static const char vpmu[] = "no virtual performance monitor";
 static const char hyperv[] = "no Hyper-V interface";
 static const char nested[] = "no nested virtualization";
 static const char mce[] = "no corrected machine-check interrupt: there is no LVT entry for it";
-static const char pv[] = "this paravirtual feature is not offered";
 static const char later[] = "not built yet";
 static const char xen[] = "no Xen interface";
 static const char smm[] = "no system management mode";
@@ -55,9 +54,6 @@ static const struct {
 	{ KVM_CAP_HYPERV_ENFORCE_CPUID, hyperv },
 	{ KVM_CAP_SYS_HYPERV_CPUID, hyperv },
 	{ KVM_CAP_PCI_SEGMENT, "device assignment by ioctl is long gone" },
-	{ KVM_CAP_ASYNC_PF, pv },
-	{ KVM_CAP_ASYNC_PF_INT, pv },
-	{ KVM_CAP_STEAL_TIME, pv },
 	{ KVM_CAP_EXIT_HYPERCALL, later },
 	{ KVM_CAP_EXT_EMUL_CPUID, "no instruction is emulated that the CPU lacks" },
 	{ KVM_CAP_X86_SMM, smm },
@@ -102,7 +98,6 @@ static const struct {
 	{ 0xb, 0, { .edx = ~0u }, "the x2APIC ID of the CPU that was asked" },
 	{ 0x1f, 0, { .edx = ~0u }, "the x2APIC ID of the CPU that was asked" },
 	{ 0xa, 0, { ~0u, ~0u, ~0u, ~0u }, vpmu },
-	{ 0x40000001, 0, { .eax = 0x01007ef0 }, pv },
 	{ 0x80000001, 0, { .ecx = BIT(2) }, nested },
 	{ 0x80000001, 0, { .ecx = BIT(23) }, vpmu },
 	{ 0x80000005, 0, { ~0u, ~0u, ~0u, ~0u }, "the host's first-level caches, as later than 6.1" },
@@ -141,7 +136,6 @@ static const struct {
 	{ 0x560, 0x587, "no processor trace" },
 	{ 0x600, 0x600, vpmu },
 	{ 0x40000000, 0x400001ff, hyperv },
-	{ 0x4b564d02, 0x4b564d08, pv },
 	{ 0xda0, 0xda0, newer },
 	{ 0xc0000104, 0xc0000104, nested },
 	{ 0xc0010000, 0xc0010007, vpmu },

@@ -34,6 +34,13 @@ int lodge_routing_set(struct lodge_vm *vm, const struct kvm_irq_routing_entry *e
 int lodge_irq_set(struct lodge_vm *vm, u32 source, u32 gsi, int level);
 int lodge_msi_send(struct lodge_vm *vm, const struct kvm_msi *msi);	/* KVM_SIGNAL_MSI; any context */
 
+/*
+ * KVM_HC_SEND_IPI: an IPI to the CPUs that two bitmaps name, from the APIC ID @first on. How many took it, or
+ * -KVM_E*. @wide: of 64 bits each, else 32. Any context.
+ */
+int lodge_pv_send_ipi(struct lodge_vm *vm, u64 low, u64 high, u32 first, u32 icr, bool wide);
+void lodge_pv_kick(struct lodge_vm *vm, u32 id);	/* KVM_HC_KICK_CPU: a halted one runs on; any context */
+
 /* Whoever waits for a GSI's acknowledge (EOI at the IOAPIC or PIC). @acked: any context, no lock held. */
 struct lodge_irq_ack {
 	struct hlist_node node;
@@ -86,6 +93,8 @@ bool lodge_lapic_accepts_extint(struct lodge_vcpu *vcpu);	/* LVT0 in ExtINT mode
 
 /* Timer expired or PIC output rose since last looked: fold into IRR. Called at each entry when LODGE_REQ_EVENT is set. */
 void lodge_lapic_sync_timers(struct lodge_vcpu *vcpu);
+
+void lodge_lapic_raise(struct lodge_vcpu *vcpu, u8 vector);	/* an edge interrupt of that vector; any context */
 
 /* INIT and SIPI wait (LODGE_REQ_APIC): act on them; may change mp_state and call lodge_vcpu_reset(). May sleep. */
 void lodge_lapic_accept_events(struct lodge_vcpu *vcpu);

@@ -70,26 +70,33 @@ static int access_read_piece(struct guest_access *access, void *buf)
 	}
 }
 
-static int access_write_piece(struct guest_access *access, const void *buf)
+/* 0, the number of bytes that were left, or -EFAULT: no slot to write to. */
+static int access_write_try(struct guest_access *access, const void *buf)
 {
 	rwlock_t *lock = &access->vm->mmu->lock;
 	struct lodge_memslot *slot;
-	unsigned long left = 0;
+	int left = -EFAULT;
+
+	read_lock(lock);
+	slot = access_find(access);
+	if (slot) {
+		pagefault_disable();
+		left = __copy_to_user_inatomic((void __user *)access->hva, buf, access->len);
+		pagefault_enable();
+		lodge_dirty_mark(slot, access->gpa >> PAGE_SHIFT);
+	}
+	read_unlock(lock);
+	return left;
+}
+
+static int access_write_piece(struct guest_access *access, const void *buf)
+{
+	int left;
 
 	for (;;) {
-		read_lock(lock);
-		slot = access_find(access);
-		if (slot) {
-			pagefault_disable();
-			left = __copy_to_user_inatomic((void __user *)access->hva, buf, access->len);
-			pagefault_enable();
-			lodge_dirty_mark(slot, access->gpa >> PAGE_SHIFT);
-		}
-		read_unlock(lock);
-		if (!slot)
-			return -EFAULT;
-		if (!left)
-			return 0;
+		left = access_write_try(access, buf);
+		if (left <= 0)
+			return left;
 		if (access_fault_in(access))
 			return -EFAULT;
 	}
@@ -167,6 +174,15 @@ int lodge_guest_write(struct lodge_vm *vm, gpa_t gpa, const void *buf, size_t le
 			return ret;
 	}
 	return 0;
+}
+
+int lodge_guest_try_write(struct lodge_vm *vm, gpa_t gpa, const void *buf, unsigned int len)
+{
+	struct guest_access access = { .vm = vm, .gpa = gpa, .len = len, .write = true };
+
+	if (WARN_ON_ONCE(current->mm != vm->mm || access_piece_len(gpa, len) != len))
+		return -EFAULT;
+	return access_write_try(&access, buf) ? -EFAULT : 0;
 }
 
 static int access_cmpxchg16(hva_t hva, u64 *old, const u64 *new)

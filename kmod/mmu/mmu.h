@@ -72,6 +72,12 @@ bool lodge_guest_peek(struct lodge_vm *vm, gpa_t gpa, void *buf, unsigned int le
 /* -EFAULT also for a read-only slot. Marks dirty. */
 int lodge_guest_write(struct lodge_vm *vm, gpa_t gpa, const void *buf, size_t len);
 
+/*
+ * The same for bytes inside one page, without sleeping and without letting others run before it is done: -EFAULT
+ * also when the page is not there now.
+ */
+int lodge_guest_try_write(struct lodge_vm *vm, gpa_t gpa, const void *buf, unsigned int len);
+
 /* Whether a GPA lies in a memslot (for writes: one that is not read-only). RCU inside; any context. */
 bool lodge_gpa_is_ram(struct lodge_vm *vm, gpa_t gpa, bool write);
 
