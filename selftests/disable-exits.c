@@ -9,7 +9,7 @@
 #include "modes.h"
 #include "thread.h"
 
-GUEST_CODE(halts, 64, "hlt\n");
+GUEST_CODE(halts, 64, "sti\n hlt\n");
 
 static void refusals(void)
 {

@@ -11,15 +11,25 @@
 #include "../backend.h"
 #include "../exit.h"
 
+/* #AC and #DB can loop inside the CPU without an instruction boundary: CVE-2015-5307, CVE-2015-8104. */
+u32 vmx_exceptions(const struct lodge_vcpu *vcpu)
+{
+	u32 exceptions = BIT(X86_TRAP_AC) | BIT(X86_TRAP_DB) | BIT(X86_TRAP_MC);
+
+	/* Other vendors' hypercall instruction, to be put right. */
+	if (!(READ_ONCE(vcpu->vm->disabled_quirks) & KVM_X86_QUIRK_FIX_HYPERCALL_INSN))
+		exceptions |= BIT(X86_TRAP_UD);
+	if (vcpu->guest_debug & KVM_GUESTDBG_USE_SW_BP)
+		exceptions |= BIT(X86_TRAP_BP);
+	return exceptions;
+}
+
 void vmx_set_debugregs(struct lodge_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	unsigned long flags = vmx_hold(vmx);
-	u32 exceptions = BIT(X86_TRAP_AC) | BIT(X86_TRAP_DB) | BIT(X86_TRAP_MC);
 
-	if (vcpu->guest_debug & KVM_GUESTDBG_USE_SW_BP)
-		exceptions |= BIT(X86_TRAP_BP);
-	vmcs_write(VMCS_EXCEPTIONS, exceptions);
+	vmcs_write(VMCS_EXCEPTIONS, vmx_exceptions(vcpu));
 	vmcs_write(VMCS_GUEST_DR7, vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP ? vcpu->debug_dr7 : vcpu->dr7);
 	if (vmx->drs_loaded)
 		set_debugreg(vcpu->dr6, 6);

@@ -87,6 +87,8 @@ static int vmx_exit_exception(struct vmx_vcpu *vmx)
 		return vmx_exit_debug(vmx, event);
 	case X86_TRAP_BP:
 		return lodge_exit_breakpoint(&vmx->vcpu);
+	case X86_TRAP_UD:
+		return lodge_exit_invalid_opcode(&vmx->vcpu);
 	case X86_TRAP_AC:
 		lodge_queue_exception(&vmx->vcpu, X86_TRAP_AC, true, 0);
 		return LODGE_EXIT_RESUME;
@@ -156,6 +158,9 @@ static int vmx_exit_instruction(struct vmx_vcpu *vmx)
 		return lodge_exit_pause(vcpu);
 	case VMX_REASON_XSETBV:
 		return lodge_exit_xsetbv(vcpu);
+	case VMX_REASON_MONITOR:
+	case VMX_REASON_MWAIT:
+		return lodge_exit_monitor(vcpu);
 	default:
 		return lodge_exit_nop(vcpu);
 	}

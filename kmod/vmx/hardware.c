@@ -16,8 +16,9 @@
 #include "../mmu/mmu.h"
 
 DEFINE_PER_CPU(struct vmx_cpu, vmx_cpu);
-hpa_t vmx_msr_bitmap_pa;
+hpa_t vmx_msr_bitmap_pa, vmx_msr_bitmap_closed_pa;
 static void *vmx_msr_bitmap;
+static void *vmx_msr_bitmap_closed;	/* every access exits */
 
 static bool large_pages;
 module_param(large_pages, bool, 0444);
@@ -41,10 +42,13 @@ int vmx_setup(void)
 	for_each_possible_cpu(i)
 		INIT_LIST_HEAD(&per_cpu(vmx_cpu, i).vmcss);
 	vmx_msr_bitmap = (void *)get_zeroed_page(GFP_KERNEL);
-	if (!vmx_msr_bitmap)
+	vmx_msr_bitmap_closed = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!vmx_msr_bitmap || !vmx_msr_bitmap_closed)
 		return -ENOMEM;
 	vmx_msr_bitmap_init(vmx_msr_bitmap);
 	vmx_msr_bitmap_pa = virt_to_phys(vmx_msr_bitmap);
+	memset(vmx_msr_bitmap_closed, 0xff, PAGE_SIZE);
+	vmx_msr_bitmap_closed_pa = virt_to_phys(vmx_msr_bitmap_closed);
 
 	for_each_possible_cpu(i) {
 		struct vmx_cpu *cpu = per_cpu_ptr(&vmx_cpu, i);
@@ -79,7 +83,8 @@ void vmx_teardown(void)
 		cpu->vmxon = NULL;
 	}
 	free_page((unsigned long)vmx_msr_bitmap);
-	vmx_msr_bitmap = NULL;
+	free_page((unsigned long)vmx_msr_bitmap_closed);
+	vmx_msr_bitmap = vmx_msr_bitmap_closed = NULL;
 }
 
 /* What another hypervisor left in the TLB may bear the marks that this one will use. */

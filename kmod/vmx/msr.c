@@ -19,9 +19,9 @@
 #define VMX_BITMAP_HIGH		1024
 
 /* In the VMCS, or the CPU's own during a section: the guest reads and writes them without an exit. */
-static const u32 vmx_passthrough[] = {
+const u32 vmx_msr_passthrough[] = {
 	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE,
-	MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
+	MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP, 0,
 };
 
 const u32 vmx_msr_list[] = {
@@ -32,16 +32,25 @@ const u32 vmx_msr_list[] = {
 
 void vmx_msr_bitmap_init(u8 *map)
 {
-	unsigned int i;
+	const u32 *p;
 
 	memset(map, 0xff, PAGE_SIZE);
-	for (i = 0; i < ARRAY_SIZE(vmx_passthrough); i++) {
-		u32 msr = vmx_passthrough[i], bit = msr & 0x1fff;
+	for (p = vmx_msr_passthrough; *p; p++) {
+		u32 msr = *p, bit = msr & 0x1fff;
 		u8 *half = map + (msr >= 0xc0000000 ? VMX_BITMAP_HIGH : 0);
 
 		half[VMX_BITMAP_READ + bit / 8] &= ~BIT(bit % 8);
 		half[VMX_BITMAP_WRITE + bit / 8] &= ~BIT(bit % 8);
 	}
+}
+
+void vmx_intercept_msrs(struct lodge_vcpu *vcpu, bool all)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+	unsigned long flags = vmx_hold(vmx);
+
+	vmcs_write(VMCS_MSR_BITMAP, all ? vmx_msr_bitmap_closed_pa : vmx_msr_bitmap_pa);
+	vmx_release(vmx, flags);
 }
 
 /* The VMCS field that is an MSR, 0 for others. */
@@ -125,7 +134,7 @@ int vmx_get_msr(struct lodge_vcpu *vcpu, u32 msr, u64 *value)
 		return 0;
 	}
 	if (!field)
-		return -EINVAL;
+		return -ENOENT;
 	flags = vmx_hold(vmx);
 	*value = vmcs_read(field);
 	vmx_release(vmx, flags);
@@ -158,7 +167,9 @@ int vmx_set_msr(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host)
 	/* No branch records are offered: what would start them is forgotten. */
 	if (msr == MSR_IA32_DEBUGCTLMSR)
 		return 0;
-	if ((!slot && !field) || (!host && !vmx_msr_guest_has(vcpu, msr)))
+	if (!slot && !field)
+		return -ENOENT;
+	if (!host && !vmx_msr_guest_has(vcpu, msr))
 		return -EINVAL;
 	value = vmx_msr_cut(vcpu, msr, value);
 	if (!vmx_msr_valid(vcpu, msr, value))

@@ -11,6 +11,8 @@ const struct lodge_backend lodge_vmx_backend = {
 	.teardown = vmx_teardown,
 	.cpuid_adjust = vmx_cpuid_adjust,
 	.msr_list = vmx_msr_list,
+	.msr_passthrough = vmx_msr_passthrough,
+	.hypercall_insn = { 0x0f, 0x01, 0xc1 },	/* VMCALL */
 	.ops = {
 #define LODGE_OP(ret, name, args) .name = vmx_##name,
 #include "../backend-ops.h"

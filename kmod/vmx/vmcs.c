@@ -149,10 +149,24 @@ void vmx_set_proc(struct vmx_vcpu *vmx, u32 proc)
 	vmcs_write(VMCS_PROC_CONTROLS, proc);
 }
 
+/* What user space lets the guest do by itself: KVM_CAP_X86_DISABLE_EXITS. */
+static void vmx_disable_exits(struct vmx_vcpu *vmx)
+{
+	u32 disabled = vmx->vcpu.vm->disabled_exits;
+
+	if (disabled & KVM_X86_DISABLE_EXITS_HLT)
+		vmx->proc &= ~VMX_PROC_HLT;
+	if (disabled & KVM_X86_DISABLE_EXITS_MWAIT)
+		vmx->proc &= ~(u32)(VMX_PROC_MWAIT | VMX_PROC_MONITOR);
+	if (disabled & KVM_X86_DISABLE_EXITS_PAUSE)
+		vmx->proc2 &= ~VMX_PROC2_PAUSE_LOOP;
+}
+
 static void vmx_write_controls(struct vmx_vcpu *vmx)
 {
 	vmx->proc = vmx_caps.proc;
 	vmx->proc2 = vmx_caps.proc2;
+	vmx_disable_exits(vmx);
 	if (!lodge_vm_has_lapics(vmx->vcpu.vm))
 		vmx->proc |= VMX_PROC_CR8_LOAD;		/* user space's LAPIC hears of a lowered TPR */
 
@@ -161,8 +175,7 @@ static void vmx_write_controls(struct vmx_vcpu *vmx)
 	vmcs_write(VMCS_PROC2_CONTROLS, vmx->proc2);
 	vmcs_write(VMCS_EXIT_CONTROLS, vmx_caps.exit);
 	vmcs_write(VMCS_ENTRY_CONTROLS, vmx_caps.entry);
-	/* #AC and #DB can loop inside the CPU without an instruction boundary: CVE-2015-5307, CVE-2015-8104. */
-	vmcs_write(VMCS_EXCEPTIONS, BIT(X86_TRAP_AC) | BIT(X86_TRAP_DB) | BIT(X86_TRAP_MC));
+	vmcs_write(VMCS_EXCEPTIONS, vmx_exceptions(&vmx->vcpu));
 	vmcs_write(VMCS_CR3_TARGETS, 0);
 	vmcs_write(VMCS_EXIT_MSR_STORES, 0);
 	vmcs_write(VMCS_EXIT_MSR_LOADS, 0);

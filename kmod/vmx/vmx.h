@@ -92,7 +92,7 @@ int vmx_cpu_enable(void);
 void vmx_cpu_disable(void);
 void vmx_cpu_emergency(void);
 bool vmx_cpu_is_enabled(void);
-extern hpa_t vmx_msr_bitmap_pa;
+extern hpa_t vmx_msr_bitmap_pa, vmx_msr_bitmap_closed_pa;
 
 /* vmcs.c */
 struct lodge_vcpu *vmx_vcpu_alloc(void);
@@ -174,6 +174,7 @@ static inline void vmx_write_tsc_offset(struct vmx_vcpu *vmx)
 void vmx_set_pat(struct lodge_vcpu *vcpu);
 
 /* debug.c */
+u32 vmx_exceptions(const struct lodge_vcpu *vcpu);	/* the vectors that exit */
 void vmx_set_debugregs(struct lodge_vcpu *vcpu);
 void vmx_load_debugregs(struct vmx_vcpu *vmx);
 void vmx_read_debugregs(struct vmx_vcpu *vmx);
@@ -183,8 +184,9 @@ int vmx_exit_debug(struct vmx_vcpu *vmx, u32 event);
 /* msr.c */
 int vmx_get_msr(struct lodge_vcpu *vcpu, u32 msr, u64 *value);
 int vmx_set_msr(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host);
+void vmx_intercept_msrs(struct lodge_vcpu *vcpu, bool all);
 void vmx_msr_bitmap_init(u8 *map);
-extern const u32 vmx_msr_list[];
+extern const u32 vmx_msr_list[], vmx_msr_passthrough[];
 void vmx_cpuid_adjust(struct kvm_cpuid_entry2 *entry);
 
 /* failure.c */
