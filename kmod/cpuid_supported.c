@@ -83,7 +83,7 @@ const struct lodge_cpuid_word lodge_cpuid_words[LODGE_NR_CPUID_WORDS] = {
 	}, {
 		.word = CPUID_8000_0008_EBX, .function = 0x80000008, .reg = CPUID_EBX,
 		.offered = F(CLZERO) | F(XSAVEERPTR) | F(WBNOINVD) | F(AMD_IBPB) | F(AMD_IBRS) |
-			   F(AMD_SSBD) | F(VIRT_SSBD) | F(AMD_SSB_NO) | F(AMD_STIBP) |
+			   F(AMD_SSBD) | F(AMD_SSB_NO) | F(AMD_STIBP) |
 			   F(AMD_STIBP_ALWAYS_ON) | CPUID_PSFD,
 	}, {
 		.word = CPUID_8000_0021_EAX, .function = 0x80000021, .reg = CPUID_EAX,
@@ -147,11 +147,6 @@ static u32 cpuid_speculation_amd(u32 features)
 	} else {
 		features &= ~(F(AMD_IBRS) | F(AMD_STIBP) | F(AMD_STIBP_ALWAYS_ON) | F(AMD_SSBD) | CPUID_PSFD);
 	}
-
-	if (!cpuid_backend_has_msr(MSR_AMD64_VIRT_SPEC_CTRL))
-		features &= ~F(VIRT_SSBD);
-	else if (boot_cpu_has(X86_FEATURE_LS_CFG_SSBD) || boot_cpu_has(X86_FEATURE_AMD_SSBD))
-		features |= F(VIRT_SSBD);
 	return features;
 }
 

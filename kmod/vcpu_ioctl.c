@@ -24,6 +24,7 @@
 #include "msr.h"
 #include "regs.h"
 #include "run.h"
+#include "stats_fd.h"
 #include "trace.h"
 #include "vcpu.h"
 #include "../uapi/lodge.h"
@@ -363,6 +364,11 @@ static long vcpu_set_mce(struct lodge_vcpu *vcpu, struct lodge_ioctl_call *call)
 	return lodge_mce_set(vcpu, call->arg);
 }
 
+static long vcpu_stats_fd(struct lodge_vcpu *vcpu, struct lodge_ioctl_call *call)
+{
+	return lodge_vcpu_stats_fd(vcpu);
+}
+
 static long vcpu_enable_cap(struct lodge_vcpu *vcpu, struct lodge_ioctl_call *call)
 {
 	const struct kvm_enable_cap *cap = call->arg;
@@ -429,6 +435,7 @@ static const struct lodge_vcpu_ioctl vcpu_ioctls[] = {
 	{ KVM_TRANSLATE,		0,			vcpu_translate },
 	{ KVM_X86_SETUP_MCE,		0,			vcpu_setup_mce },
 	{ KVM_X86_SET_MCE,		0,			vcpu_set_mce },
+	{ KVM_GET_STATS_FD,		LODGE_IOCTL_VALUE,	vcpu_stats_fd },
 	{ KVM_ENABLE_CAP,		0,			vcpu_enable_cap },
 	{ KVM_HAS_DEVICE_ATTR,		0,			vcpu_device_attr },
 	{ KVM_GET_DEVICE_ATTR,		0,			vcpu_device_attr },

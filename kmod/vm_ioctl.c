@@ -18,6 +18,7 @@
 #include "irqchip/irqchip.h"
 #include "mmu/mmu.h"
 #include "msr_filter.h"
+#include "stats_fd.h"
 #include "trace.h"
 #include "vcpu.h"
 #include "vm.h"
@@ -236,6 +237,11 @@ static long vm_set_msr_filter(struct lodge_vm *vm, struct lodge_ioctl_call *call
 }
 
 /* Once: by this call, or by the first vCPU, which fixes the most there can be. */
+static long vm_stats_fd(struct lodge_vm *vm, struct lodge_ioctl_call *call)
+{
+	return lodge_vm_stats_fd(vm);
+}
+
 static int vm_limit_vcpu_ids(struct lodge_vm *vm, u64 max)
 {
 	u32 now = vm->max_vcpu_id ?: vm->nr_vcpus ? LODGE_MAX_VCPU_ID : 0;
@@ -322,6 +328,7 @@ static const struct lodge_vm_ioctl vm_ioctls[] = {
 	{ KVM_UNREGISTER_COALESCED_MMIO, 0,			vm_unregister_coalesced },
 	{ KVM_GET_CLOCK,		0,			vm_get_clock },
 	{ KVM_SET_CLOCK,		0,			vm_set_clock },
+	{ KVM_GET_STATS_FD,		LODGE_IOCTL_VALUE,	vm_stats_fd },
 	{ KVM_X86_SET_MSR_FILTER,	LODGE_IOCTL_LOCK,	vm_set_msr_filter },
 	{ KVM_ENABLE_CAP,		LODGE_IOCTL_LOCK,	vm_enable_cap },
 	{ LODGE_QUERY,			LODGE_IOCTL_VALUE,	vm_query },

@@ -69,7 +69,6 @@ static const struct {
 	{ KVM_CAP_SGX_ATTRIBUTE, removed },
 	{ KVM_CAP_VM_COPY_ENC_CONTEXT_FROM, removed },
 	{ KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM, removed },
-	{ KVM_CAP_BINARY_STATS_FD, "statistics are told over netlink" },
 	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE, later },
 	{ KVM_CAP_SYSTEM_EVENT_DATA, hyperv },
 	{ KVM_CAP_X86_NOTIFY_VMEXIT, later },
@@ -94,7 +93,7 @@ static const struct {
 	{ 0x7, 0, { .ebx = BIT(26) | BIT(27) }, "Knights Landing's AVX-512" },
 	{ 0x7, 0, { .ecx = BIT(24) }, "bus lock detection needs an MSR that is not there" },
 	{ 0x7, 0, { .edx = BIT(26) | BIT(27) | BIT(31) }, "SPEC_CTRL only where the CPU switches it with the guest" },
-	{ 0x80000008, 0, { .ebx = BIT(14) | BIT(15) | BIT(17) | BIT(24) | BIT(28) }, "SPEC_CTRL, as in leaf 7" },
+	{ 0x80000008, 0, { .ebx = BIT(14) | BIT(15) | BIT(17) | BIT(24) | BIT(25) | BIT(28) }, "SPEC_CTRL, as in leaf 7" },
 	{ 0xb, 0, { .edx = ~0u }, "the x2APIC ID of the CPU that was asked" },
 	{ 0x1f, 0, { .edx = ~0u }, "the x2APIC ID of the CPU that was asked" },
 	{ 0xa, 0, { ~0u, ~0u, ~0u, ~0u }, vpmu },
@@ -113,7 +112,7 @@ static const struct {
 } msr_allowed[] = {
 	{ 0x10, 0x10, "it runs" },
 	{ 0x3a, 0x3a, "feature control belongs to nested VMX" },
-	{ 0x48, 0x48, "checked against the bits that the CPU can have, by KVM against the CPU itself" },
+	{ 0x48, 0x48, "SPEC_CTRL only where the CPU switches it with the guest" },
 	{ 0x49, 0x49, newer },
 	{ 0x8b, 0x8b, host_value },
 	{ 0x8c, 0x8f, removed },	/* SGX */
@@ -141,6 +140,7 @@ static const struct {
 	{ 0xc0010000, 0xc0010007, vpmu },
 	{ 0xc0010114, 0xc0010115, nested },
 	{ 0xc0010117, 0xc0010117, nested },
+	{ 0xc001011f, 0xc001011f, "virtual SSBD: nothing would switch it" },
 	{ 0xc0010200, 0xc001020b, vpmu },
 	{ 0xc0011029, 0xc0011029, "listed on both vendors' CPUs" },
 };

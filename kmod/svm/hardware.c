@@ -81,6 +81,7 @@ int svm_setup(void)
 	memset(page_address(svm_iopm), 0xff, PAGE_SIZE << SVM_IOPM_ORDER);
 	memset(page_address(svm_msrpm), 0xff, PAGE_SIZE << SVM_MSRPM_ORDER);
 	memset(page_address(svm_msrpm_closed), 0xff, PAGE_SIZE << SVM_MSRPM_ORDER);
+	svm_msr_init();
 	svm_msrpm_init(page_address(svm_msrpm));
 	svm_iopm_pa = svm_page_pa(svm_iopm);
 	svm_msrpm_pa = svm_page_pa(svm_msrpm);

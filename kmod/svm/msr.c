@@ -23,10 +23,11 @@ const u32 svm_msr_passthrough[] = {
 	MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP, 0,
 };
 
-const u32 svm_msr_list[] = {
+/* The last place is for SPEC_CTRL, where the hardware switches it with the guest. */
+u32 svm_msr_list[] __ro_after_init = {
 	MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
 	MSR_STAR, MSR_CSTAR, MSR_KERNEL_GS_BASE, MSR_SYSCALL_MASK, MSR_LSTAR,
-	MSR_TSC_AUX, MSR_AMD64_VIRT_SPEC_CTRL, MSR_IA32_SPEC_CTRL, 0,
+	MSR_TSC_AUX, 0, 0,
 };
 
 static void svm_msrpm_allow(u8 *map, u32 msr)
@@ -39,6 +40,12 @@ static void svm_msrpm_allow(u8 *map, u32 msr)
 	else if (msr >= 0xc0000000)
 		block += SVM_MSRPM_BLOCK;
 	block[bit / 8] &= ~(3 << (bit % 8));
+}
+
+void svm_msr_init(void)
+{
+	if (svm_features.v_spec_ctrl)
+		svm_msr_list[ARRAY_SIZE(svm_msr_list) - 2] = MSR_IA32_SPEC_CTRL;
 }
 
 void svm_msrpm_init(u8 *map)
@@ -74,8 +81,7 @@ static u64 *svm_msr_slot(struct svm_vcpu *svm, u32 msr)
 	case MSR_IA32_SYSENTER_EIP:	return &save->sysenter_eip;
 	case MSR_IA32_DEBUGCTLMSR:	return &save->dbgctl;
 	case MSR_TSC_AUX:		return &svm->tsc_aux;
-	case MSR_AMD64_VIRT_SPEC_CTRL:	return &svm->virt_ssbd;
-	case MSR_IA32_SPEC_CTRL:	return svm_features.v_spec_ctrl ? &save->spec_ctrl : &svm->spec_ctrl;
+	case MSR_IA32_SPEC_CTRL:	return svm_features.v_spec_ctrl ? &save->spec_ctrl : NULL;
 	default:			return NULL;
 	}
 }
@@ -89,8 +95,6 @@ static bool svm_msr_guest_has(struct lodge_vcpu *vcpu, u32 msr)
 	case MSR_IA32_SPEC_CTRL:
 		return lodge_guest_has(vcpu, X86_FEATURE_AMD_STIBP) || lodge_guest_has(vcpu, X86_FEATURE_AMD_IBRS) ||
 		       lodge_guest_has(vcpu, X86_FEATURE_AMD_SSBD);
-	case MSR_AMD64_VIRT_SPEC_CTRL:
-		return lodge_guest_has(vcpu, X86_FEATURE_VIRT_SSBD);
 	default:
 		return true;
 	}
@@ -109,8 +113,6 @@ static bool svm_msr_valid(struct lodge_vcpu *vcpu, u32 msr, u64 value)
 		return !(value >> 32);
 	case MSR_IA32_SPEC_CTRL:
 		return !(value & ~(SPEC_CTRL_IBRS | SPEC_CTRL_STIBP | SPEC_CTRL_SSBD));
-	case MSR_AMD64_VIRT_SPEC_CTRL:
-		return !(value & ~SPEC_CTRL_SSBD);
 	default:
 		return true;
 	}

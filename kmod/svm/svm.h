@@ -17,8 +17,6 @@ struct svm_vcpu {
 	u64 asid_generation;		/* (v) */
 	int asid_cpu;			/* (v) CPU whose ASID it is, or -1 */
 	u64 tsc_aux;			/* (v) */
-	u64 spec_ctrl;			/* (v) kept in the VMCB by hardware that virtualizes it */
-	u64 hwcr, de_cfg, virt_ssbd;	/* (v) stored, no effect */
 	bool nmi_masked;		/* (v) until IRET */
 	bool iret_pending;		/* (v) the IRET was intercepted and has not run: unmask behind it */
 	u64 iret_rip;			/* (v) */
@@ -143,7 +141,8 @@ int svm_set_msr(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host);
 void svm_intercept_msrs(struct lodge_vcpu *vcpu, bool all);
 void svm_msrpm_init(u8 *map);
 extern const u32 svm_msr_passthrough[];
-extern const u32 svm_msr_list[];
+void svm_msr_init(void);			/* once svm_features is known */
+extern u32 svm_msr_list[];
 void svm_cpuid_adjust(struct kvm_cpuid_entry2 *entry);
 
 #endif

@@ -124,9 +124,6 @@ void svm_vcpu_reset(struct lodge_vcpu *vcpu, bool init)
 	save->dbgctl = 0;
 	save->spec_ctrl = 0;
 	svm->tsc_aux = 0;
-	svm->spec_ctrl = 0;
-	svm->virt_ssbd = 0;
-	svm->hwcr = 0;
 }
 
 /* A VMCB is plain memory: nothing of it stays behind. */
