@@ -259,12 +259,10 @@ void lodge_events_prepare(struct lodge_vcpu *vcpu)
 	if (vcpu->lapic)
 		lodge_lapic_sync_timers(vcpu);
 	vcpu->events_injected = events_inject_one(vcpu);
-	if (!events_blocked(vcpu)) {
-		if (vcpu->events.nmi.pending)
-			lodge_op(request_nmi_window)(vcpu);
-		if ((vcpu->lapic && lodge_irq_pending(vcpu)) || events_user_window_wanted(vcpu))
-			lodge_op(request_interrupt_window)(vcpu);
-	}
+	if (vcpu->events.nmi.pending && !events_blocked(vcpu))
+		lodge_op(request_nmi_window)(vcpu);
+	if (((vcpu->lapic && lodge_irq_pending(vcpu)) || events_user_window_wanted(vcpu)) && !events_blocked(vcpu))
+		lodge_op(request_interrupt_window)(vcpu);
 	events_update_tpr(vcpu);
 }
 

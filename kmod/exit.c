@@ -54,6 +54,15 @@ static int exit_with_length(struct lodge_vcpu *vcpu, int (*handler)(struct lodge
 	return likely(vcpu->next_rip || lodge_section_find_length(vcpu)) ? handler(vcpu) : lodge_defer(vcpu, handler);
 }
 
+/*
+ * Whether an exit is handled outside the section: something may refuse it (@defer is all ones, more than any RIP, else
+ * 0), or its length is not to be had at once. One compare tells the plain case from both.
+ */
+static bool exit_is_slow(struct lodge_vcpu *vcpu, u64 defer)
+{
+	return unlikely(vcpu->next_rip <= defer) && (defer || !lodge_section_find_length(vcpu));
+}
+
 int lodge_exit_host_event(struct lodge_vcpu *vcpu)
 {
 	return LODGE_EXIT_LEAVE;
@@ -79,19 +88,9 @@ static int cpuid_execute_slow(struct lodge_vcpu *vcpu)
 
 int lodge_exit_cpuid(struct lodge_vcpu *vcpu)
 {
-	if (unlikely(vcpu->next_rip <= vcpu->cpuid_exits_defer))
+	if (exit_is_slow(vcpu, vcpu->cpuid_exits_defer))
 		return lodge_defer(vcpu, cpuid_execute_slow);
 	return cpuid_execute(vcpu);
-}
-
-/*
- * Where user space filters MSRs or the length is not to be had at once, an MSR exit is handled outside the section.
- * One compare sees to both: without a filter msr_exits_defer is 0, with one it is more than any RIP.
- */
-static bool msr_exit_is_slow(struct lodge_vcpu *vcpu)
-{
-	return unlikely(vcpu->next_rip <= vcpu->msr_exits_defer) &&
-	       (vcpu->msr_exits_defer || !lodge_section_find_length(vcpu));
 }
 
 static u64 edx_eax(const struct lodge_vcpu *vcpu)
@@ -167,7 +166,7 @@ static int rdmsr_execute_slow(struct lodge_vcpu *vcpu)
 
 int lodge_exit_rdmsr(struct lodge_vcpu *vcpu)
 {
-	return msr_exit_is_slow(vcpu) ? lodge_defer(vcpu, rdmsr_execute_slow) : rdmsr_execute(vcpu);
+	return exit_is_slow(vcpu, vcpu->msr_exits_defer) ? lodge_defer(vcpu, rdmsr_execute_slow) : rdmsr_execute(vcpu);
 }
 
 static int wrmsr_finish(struct lodge_vcpu *vcpu, int ret)
@@ -193,7 +192,7 @@ int lodge_exit_wrmsr(struct lodge_vcpu *vcpu)
 {
 	int ret;
 
-	if (msr_exit_is_slow(vcpu))
+	if (exit_is_slow(vcpu, vcpu->msr_exits_defer))
 		return lodge_defer(vcpu, wrmsr_execute_slow);
 	ret = lodge_msr_set(vcpu, vcpu->gprs[LODGE_RCX], edx_eax(vcpu), false);
 	if (ret == -EAGAIN)

@@ -109,6 +109,7 @@ int lodge_hypercall_fix(struct lodge_vcpu *vcpu)
 {
 	const struct lodge_emulate *em = &vcpu->emulate;
 	enum lodge_emulate_result result = lodge_vcpu_decode(vcpu);
+	gva_t linear;
 	int ret;
 
 	if (result == EMULATE_FAULT || result == EMULATE_RETRY)
@@ -117,7 +118,9 @@ int lodge_hypercall_fix(struct lodge_vcpu *vcpu)
 		lodge_queue_exception(vcpu, X86_TRAP_UD, false, 0);
 		return LODGE_EXIT_RESUME;
 	}
-	ret = hypercall_patch(vcpu, lodge_op(get_segment_base)(vcpu, LODGE_CS) + vcpu->rip);
+	lodge_op(get_code)(vcpu, &vcpu->code);
+	linear = vcpu->code.base + vcpu->rip;
+	ret = hypercall_patch(vcpu, vcpu->code.width == 8 ? linear : (u32)linear);
 	if (ret == -EINTR) {
 		vcpu->run->exit_reason = KVM_EXIT_INTR;
 		return ret;

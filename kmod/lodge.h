@@ -192,6 +192,10 @@ enum lodge_completion {
 	LODGE_COMPLETE_WRMSR,		/* done, or #GP */
 };
 
+/* What KVM_RUN begins with, for the vCPUs that want it. */
+#define LODGE_RUN_SIGSET	BIT(0)	/* vcpu->sigset is the thread's signal mask */
+#define LODGE_RUN_STEAL		BIT(1)	/* the guest is told of its stolen time */
+
 struct lodge_vcpu {
 	/* hot: touched on every exit */
 	u64 gprs[LODGE_NR_GPRS];		/* (v) RSP lives in the backend's block while the guest runs */
@@ -255,7 +259,7 @@ struct lodge_vcpu {
 	pid_t tid;				/* (a) thread that was last in KVM_RUN, in the initial namespace */
 	atomic_t nmi_queued;			/* NMIs asked for from outside */
 	sigset_t sigset;			/* (v) */
-	bool sigset_active;			/* (v) */
+	u8 run_wants;				/* (v) LODGE_RUN_* */
 	bool halted_idle;			/* (v) counted in vm->nr_halted */
 	struct page *pio_page;			/* (a) made on first use */
 	u64 nr_exits;				/* (v) */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What lodge tells a guest that knows it is one, through MSRs by KVM's numbers: kvm-clock's pages, what they say being
- * clock.c's matter; steal time is in steal.c, asynchronous page faults in async_pf.c. Pages are written where sleeping is allowed, in the VMM's mm. Locking: vcpu->mutex.
+ * clock.c's matter; steal time is in steal.c, asynchronous page faults in async_pf.c. Pages are written where sleeping
+ * is allowed, in the VMM's mm. Locking: vcpu->mutex.
  */
 #include "clock.h"
 
@@ -49,6 +50,7 @@ void lodge_pv_reset(struct lodge_vcpu *vcpu)
 	vcpu->pv->system_time = 0;
 	vcpu->pv->guest_stopped = false;
 	vcpu->pv->steal_time = 0;
+	vcpu->run_wants &= ~LODGE_RUN_STEAL;
 	vcpu->pv->async_pf = 0;
 	vcpu->pv->async_pf_vector = 0;
 	vcpu->pv->async_pf_wakes = false;

@@ -248,13 +248,6 @@ static void idle_leave(struct lodge_vcpu *vcpu)
 		lodge_notify_state(vcpu->vm, LODGE_VM_RUNNING, NULL);
 }
 
-/* The thread may have waited for a CPU since the guest was last told of its stolen time. */
-static void run_count_waiting(struct lodge_vcpu *vcpu)
-{
-	if (unlikely(lodge_steal_time_is_on(vcpu)))
-		lodge_vcpu_request_self(vcpu, LODGE_REQ_STEAL);
-}
-
 /* HLT, or waiting for SIPI: sleep until an event, a request or a signal. */
 static int vcpu_block(struct lodge_vcpu *vcpu)
 {
@@ -268,7 +261,8 @@ static int vcpu_block(struct lodge_vcpu *vcpu)
 		schedule();
 	}
 	finish_rcuwait(&vcpu->wait);
-	run_count_waiting(vcpu);
+	if (lodge_steal_time_is_on(vcpu))
+		lodge_vcpu_request_self(vcpu, LODGE_REQ_STEAL);
 
 	if (vcpu->mp_state == KVM_MP_STATE_HALTED && vcpu_is_woken(vcpu)) {
 		WRITE_ONCE(vcpu->pv_unhalted, false);
@@ -377,9 +371,17 @@ static int run_checked(struct lodge_vcpu *vcpu)
 		return -EINTR;
 	}
 	vcpu->ran = true;
-	run_count_waiting(vcpu);
 	lodge_vcpu_request_self(vcpu, LODGE_REQ_EVENT);
 	return run_loop(vcpu);
+}
+
+/* What few vCPUs want at the start of KVM_RUN. The thread may have waited for a CPU since the guest was last told. */
+static void run_begin(struct lodge_vcpu *vcpu, sigset_t *saved)
+{
+	if (vcpu->run_wants & LODGE_RUN_SIGSET)
+		sigprocmask(SIG_SETMASK, &vcpu->sigset, saved);
+	if (vcpu->run_wants & LODGE_RUN_STEAL)
+		lodge_vcpu_request_self(vcpu, LODGE_REQ_STEAL);
 }
 
 int lodge_vcpu_run(struct lodge_vcpu *vcpu)
@@ -387,8 +389,8 @@ int lodge_vcpu_run(struct lodge_vcpu *vcpu)
 	sigset_t saved;
 	int ret;
 
-	if (vcpu->sigset_active)
-		sigprocmask(SIG_SETMASK, &vcpu->sigset, &saved);
+	if (unlikely(vcpu->run_wants))
+		run_begin(vcpu, &saved);
 	if (vcpu->mp_state == KVM_MP_STATE_UNINITIALIZED)
 		ret = run_uninitialized(vcpu);
 	else
@@ -396,7 +398,7 @@ int lodge_vcpu_run(struct lodge_vcpu *vcpu)
 	if (unlikely(vcpu->run->kvm_valid_regs))
 		lodge_sync_regs_store(vcpu);
 	run_publish(vcpu);
-	if (vcpu->sigset_active)
+	if (unlikely(vcpu->run_wants & LODGE_RUN_SIGSET))
 		sigprocmask(SIG_SETMASK, &saved, NULL);
 	return ret;
 }

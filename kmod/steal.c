@@ -27,8 +27,11 @@ int lodge_steal_time_set(struct lodge_vcpu *vcpu, u64 value)
 	if (!lodge_steal_time_offered() || (value & STEAL_RESERVED))
 		return -EINVAL;
 	vcpu->pv->steal_time = value;
-	if (value & KVM_MSR_ENABLED)
+	vcpu->run_wants &= ~LODGE_RUN_STEAL;
+	if (value & KVM_MSR_ENABLED) {
+		vcpu->run_wants |= LODGE_RUN_STEAL;
 		lodge_vcpu_request_self(vcpu, LODGE_REQ_STEAL);
+	}
 	return 0;
 }
 

@@ -3,9 +3,7 @@
 #ifndef LODGE_STEAL_H
 #define LODGE_STEAL_H
 
-#include "clock_internal.h"
-
-#include <linux/kvm_para.h>
+#include "lodge.h"
 
 bool lodge_steal_time_offered(void);			/* the host's scheduler counts it */
 int lodge_steal_time_set(struct lodge_vcpu *vcpu, u64 value);	/* MSR_KVM_STEAL_TIME: 0 or -EINVAL */
@@ -14,7 +12,7 @@ void lodge_steal_time_stop(struct lodge_vcpu *vcpu);	/* it is on, and its thread
 
 static inline bool lodge_steal_time_is_on(const struct lodge_vcpu *vcpu)
 {
-	return vcpu->pv->steal_time & KVM_MSR_ENABLED;
+	return vcpu->run_wants & LODGE_RUN_STEAL;
 }
 
 #endif

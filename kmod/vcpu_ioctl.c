@@ -315,7 +315,7 @@ static long vcpu_signal_mask(struct lodge_vcpu *vcpu, struct lodge_ioctl_call *c
 	struct kvm_signal_mask __user *user = call->user;
 	u32 len;
 
-	vcpu->sigset_active = false;
+	vcpu->run_wants &= ~LODGE_RUN_SIGSET;
 	if (!user)
 		return 0;
 	if (get_user(len, &user->len))
@@ -325,7 +325,7 @@ static long vcpu_signal_mask(struct lodge_vcpu *vcpu, struct lodge_ioctl_call *c
 	if (copy_from_user(&vcpu->sigset, user->sigset, sizeof(sigset_t)))
 		return -EFAULT;
 	sigdelsetmask(&vcpu->sigset, sigmask(SIGKILL) | sigmask(SIGSTOP));
-	vcpu->sigset_active = true;
+	vcpu->run_wants |= LODGE_RUN_SIGSET;
 	return 0;
 }
 
