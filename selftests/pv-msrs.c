@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The paravirtual MSRs beside clock and steal time: which values PV EOI, asynchronous page faults and poll control take.
- * A guest that enables asynchronous page faults is told once to wake all that wait for a page.
+ * The paravirtual MSRs beside clock and steal time: which values PV EOI, asynchronous page faults and poll control
+ * take. A guest that enables asynchronous page faults is told once to wake all that wait for a page.
  */
 #include "irq.h"
 
