@@ -116,7 +116,8 @@ static int msr_refused(struct lodge_vcpu *vcpu, bool write, int error)
 	run->msr.index = vcpu->gprs[LODGE_RCX];
 	run->msr.data = write ? edx_eax(vcpu) : 0;
 	vcpu->msr_exit_rip = vcpu->rip;
-	vcpu->completion = write ? LODGE_COMPLETE_WRMSR : LODGE_COMPLETE_RDMSR;
+	vcpu->msr_exit_writes = write;
+	vcpu->completion = LODGE_COMPLETE_MSR;
 	return LODGE_EXIT_USER;
 }
 
@@ -128,7 +129,7 @@ static int rdmsr_finish(struct lodge_vcpu *vcpu, u64 value)
 	return LODGE_EXIT_RESUME;
 }
 
-int lodge_msr_complete(struct lodge_vcpu *vcpu, bool write)
+int lodge_msr_complete(struct lodge_vcpu *vcpu)
 {
 	const struct kvm_run *run = vcpu->run;
 
@@ -139,7 +140,7 @@ int lodge_msr_complete(struct lodge_vcpu *vcpu, bool write)
 		lodge_queue_exception(vcpu, X86_TRAP_GP, true, 0);
 		return LODGE_EXIT_RESUME;
 	}
-	if (!write)
+	if (!vcpu->msr_exit_writes)
 		return rdmsr_finish(vcpu, READ_ONCE(run->msr.data));
 	lodge_exit_skip_to(vcpu, vcpu->next_rip);
 	return LODGE_EXIT_RESUME;

@@ -62,7 +62,7 @@ int lodge_exit_unknown(struct lodge_vcpu *vcpu);
 int lodge_system_execute(struct lodge_vcpu *vcpu);
 
 /* Finish the RDMSR or WRMSR that user space answered. */
-int lodge_msr_complete(struct lodge_vcpu *vcpu, bool write);
+int lodge_msr_complete(struct lodge_vcpu *vcpu);
 
 /* Finish the port read that user space answered. */
 int lodge_port_complete(struct lodge_vcpu *vcpu);

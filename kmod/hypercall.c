@@ -24,55 +24,61 @@ static int hypercall_yield(struct lodge_vcpu *vcpu)
 	return LODGE_EXIT_RESUME;
 }
 
-static u64 hypercall_argument(const struct lodge_vcpu *vcpu, enum lodge_gpr reg, bool wide)
+static int hypercall_answer(struct lodge_vcpu *vcpu, bool wide, long answer)
+{
+	vcpu->gprs[LODGE_RAX] = wide ? answer : (u32)answer;
+	return LODGE_EXIT_RESUME;
+}
+
+static u64 hypercall_argument(const struct lodge_vcpu *vcpu, bool wide, enum lodge_gpr reg)
 {
 	return wide ? vcpu->gprs[reg] : (u32)vcpu->gprs[reg];
 }
 
-/* The answer for RAX; @yields: what called gives up its CPU. */
-static long hypercall_do(struct lodge_vcpu *vcpu, u64 nr, bool wide, bool *yields)
+static long hypercall_send_ipi(struct lodge_vcpu *vcpu, bool wide)
 {
-	u64 a0 = hypercall_argument(vcpu, LODGE_RBX, wide), a1 = hypercall_argument(vcpu, LODGE_RCX, wide);
-	u64 a2 = hypercall_argument(vcpu, LODGE_RDX, wide), a3 = hypercall_argument(vcpu, LODGE_RSI, wide);
+	return lodge_pv_send_ipi(vcpu->vm, hypercall_argument(vcpu, wide, LODGE_RBX),
+				 hypercall_argument(vcpu, wide, LODGE_RCX), vcpu->gprs[LODGE_RDX],
+				 vcpu->gprs[LODGE_RSI], wide);
+}
 
+/* A number of KVM's. Not inlined: those who call with another must not pay for it. */
+static noinline int hypercall_known(struct lodge_vcpu *vcpu, u64 nr, bool wide)
+{
 	switch (nr) {
 	case KVM_HC_VAPIC_POLL_IRQ:
-		return 0;
-	case KVM_HC_KICK_CPU:
-		if (!lodge_guest_pv_has(vcpu, KVM_FEATURE_PV_UNHALT))
-			return -KVM_ENOSYS;
-		lodge_pv_kick(vcpu->vm, a1);
-		*yields = true;
-		return 0;
+		return hypercall_answer(vcpu, wide, 0);
 	case KVM_HC_SEND_IPI:
 		if (!lodge_guest_pv_has(vcpu, KVM_FEATURE_PV_SEND_IPI))
-			return -KVM_ENOSYS;
-		return lodge_pv_send_ipi(vcpu->vm, a0, a1, a2, a3, wide);
+			break;
+		return hypercall_answer(vcpu, wide, hypercall_send_ipi(vcpu, wide));
+	case KVM_HC_KICK_CPU:
+		if (!lodge_guest_pv_has(vcpu, KVM_FEATURE_PV_UNHALT))
+			break;
+		lodge_pv_kick(vcpu->vm, vcpu->gprs[LODGE_RCX]);
+		hypercall_answer(vcpu, wide, 0);
+		return lodge_defer(vcpu, hypercall_yield);
 	case KVM_HC_SCHED_YIELD:
 		if (!lodge_guest_pv_has(vcpu, KVM_FEATURE_PV_SCHED_YIELD))
-			return -KVM_ENOSYS;
-		*yields = true;
-		return 0;
-	default:
-		return -KVM_ENOSYS;
+			break;
+		hypercall_answer(vcpu, wide, 0);
+		return lodge_defer(vcpu, hypercall_yield);
 	}
+	return hypercall_answer(vcpu, wide, -KVM_ENOSYS);
 }
 
 int lodge_hypercall(struct lodge_vcpu *vcpu)
 {
 	u64 nr = vcpu->gprs[LODGE_RAX];
 	bool wide = lodge_vcpu_in_long_code(vcpu);
-	bool yields = false;
-	long ret;
 
 	if (!wide)
 		nr = (u32)nr;
 	if (lodge_op(get_cpl)(vcpu))
-		ret = -KVM_EPERM;
-	else
-		ret = hypercall_do(vcpu, nr, wide, &yields);
-	vcpu->gprs[LODGE_RAX] = wide ? ret : (u32)ret;
-	return yields ? lodge_defer(vcpu, hypercall_yield) : LODGE_EXIT_RESUME;
+		return hypercall_answer(vcpu, wide, -KVM_EPERM);
+	if (nr <= KVM_HC_SCHED_YIELD)
+		return hypercall_known(vcpu, nr, wide);
+	return hypercall_answer(vcpu, wide, -KVM_ENOSYS);
 }
 
 /* Two pages at most; each is looked up before anything is written. */

@@ -188,8 +188,7 @@ enum lodge_completion {
 	LODGE_COMPLETE_PORT,		/* fast port access: data to RAX */
 	LODGE_COMPLETE_MOVE,		/* a load from a device: vcpu->move */
 	LODGE_COMPLETE_EMULATE,		/* lodge_emulate_resume() goes on */
-	LODGE_COMPLETE_RDMSR,		/* the value, or #GP */
-	LODGE_COMPLETE_WRMSR,		/* done, or #GP */
+	LODGE_COMPLETE_MSR,		/* RDMSR or WRMSR: the value, or #GP */
 };
 
 /* What KVM_RUN begins with, for the vCPUs that want it. */
@@ -245,6 +244,7 @@ struct lodge_vcpu {
 	bool triple_fault;			/* (v) */
 	enum lodge_completion completion;	/* (v) */
 	u64 msr_exit_rip;			/* (v) of the RDMSR or WRMSR that user space answers */
+	bool msr_exit_writes;			/* (v) likewise */
 	bool pv_unhalted;			/* (a) another vCPU kicked it out of HLT */
 	bool pv_enforced;			/* (v) KVM_CAP_ENFORCE_PV_FEATURE_CPUID */
 	struct lodge_vcpu_pv *pv;		/* (i) pv.c: kvm-clock, steal time, PV EOI */

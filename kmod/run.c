@@ -325,9 +325,8 @@ static int run_complete(struct lodge_vcpu *vcpu)
 		return lodge_move_complete(vcpu);
 	case LODGE_COMPLETE_EMULATE:
 		return lodge_vcpu_emulate_complete(vcpu);
-	case LODGE_COMPLETE_RDMSR:
-	case LODGE_COMPLETE_WRMSR:
-		return lodge_msr_complete(vcpu, what == LODGE_COMPLETE_WRMSR);
+	case LODGE_COMPLETE_MSR:
+		return lodge_msr_complete(vcpu);
 	default:
 		return LODGE_EXIT_RESUME;
 	}
