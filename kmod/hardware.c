@@ -8,10 +8,13 @@
 
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
+#include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/notifier.h>
 #include <linux/printk.h>
 #include <linux/reboot.h>
 #include <linux/smp.h>
+#include <linux/string.h>
 #include <linux/workqueue.h>
 
 #include "backend.h"
@@ -42,15 +45,39 @@ static void hardware_emergency(void)
 	lodge_op(cpu_emergency)();
 }
 
+/* Caller holds hardware_lock. */
+static void hardware_drop_emergency(void)
+{
+	if (!hardware_has_emergency)
+		return;
+	hardware_has_emergency = false;
+	lodge_compat_emergency_unregister(hardware_emergency);
+}
+
 static void hardware_forget_emergency(struct work_struct *work)
 {
 	mutex_lock(&hardware_lock);
-	if (!hardware_users && hardware_has_emergency) {
-		hardware_has_emergency = false;
-		lodge_compat_emergency_unregister(hardware_emergency);
-	}
+	if (!hardware_users)
+		hardware_drop_emergency();
 	mutex_unlock(&hardware_lock);
 }
+
+/* The slot is KVM's by custom, and a second owner gets a warning: whoever brings KVM in finds it free. */
+static int hardware_module(struct notifier_block *nb, unsigned long state, void *data)
+{
+	const struct module *module = data;
+
+	if (state != MODULE_STATE_COMING || strncmp(module->name, "kvm", 3))
+		return NOTIFY_DONE;
+	mutex_lock(&hardware_lock);
+	hardware_drop_emergency();
+	mutex_unlock(&hardware_lock);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block hardware_module_block = {
+	.notifier_call = hardware_module,
+};
 
 static DECLARE_DELAYED_WORK(hardware_emergency_work, hardware_forget_emergency);
 
@@ -165,12 +192,19 @@ int lodge_hardware_init(void)
 		cpuhp_remove_state_nocalls(hardware_state);
 		return ret;
 	}
+	ret = register_module_notifier(&hardware_module_block);
+	if (ret) {
+		unregister_reboot_notifier(&hardware_reboot_block);
+		cpuhp_remove_state_nocalls(hardware_state);
+		return ret;
+	}
 	lodge_compat_register_syscore(&hardware_syscore);
 	return 0;
 }
 
 void lodge_hardware_exit(void)
 {
+	unregister_module_notifier(&hardware_module_block);
 	cancel_delayed_work_sync(&hardware_emergency_work);
 	hardware_forget_emergency(NULL);
 	lodge_compat_unregister_syscore(&hardware_syscore);
