@@ -21,6 +21,8 @@
 				 KVM_X86_QUIRK_LAPIC_MMIO_HOLE | KVM_X86_QUIRK_OUT_7E_INC_RIP | \
 				 KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT | KVM_X86_QUIRK_FIX_HYPERCALL_INSN | \
 				 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS)
+#define CAP_EXITS		(KVM_X86_DISABLE_EXITS_MWAIT | KVM_X86_DISABLE_EXITS_HLT | \
+				 KVM_X86_DISABLE_EXITS_PAUSE | KVM_X86_DISABLE_EXITS_CSTATE)
 #define CAP_X2APIC_API		(KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
 #define CAP_MSR_EXIT_REASONS	(KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN | KVM_MSR_EXIT_REASON_FILTER)
 
@@ -146,7 +148,7 @@ int lodge_cap_enable(struct lodge_vm *vm, const struct kvm_enable_cap *cap)
 		WRITE_ONCE(vm->disabled_quirks, cap->args[0]);
 		return 0;
 	case KVM_CAP_X86_DISABLE_EXITS:
-		if ((cap->args[0] & ~(u64)KVM_X86_DISABLE_VALID_EXITS) || vm->nr_vcpus)
+		if ((cap->args[0] & ~(u64)CAP_EXITS) || vm->nr_vcpus)
 			return -EINVAL;
 		vm->disabled_exits |= cap->args[0] & cap_disable_exits();
 		return 0;
