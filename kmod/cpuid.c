@@ -291,21 +291,27 @@ static bool cpuid_is_amd(const struct cpuid_row *basic)
 	return false;
 }
 
-/* A VMM that also speaks for another hypervisor moves the signature up by steps of 0x100. */
+static bool cpuid_is_pv_base(const struct cpuid_row *leaf)
+{
+	return leaf && !memcmp(&leaf->ebx, KVM_SIGNATURE, 4) && !memcmp(&leaf->ecx, KVM_SIGNATURE + 4, 4) &&
+	       !memcmp(&leaf->edx, KVM_SIGNATURE + 8, 4);
+}
+
+/* A VMM that also speaks for another hypervisor moves the signature up by steps of 0x100: the lowest counts. */
 static u32 cpuid_find_pv_features(struct lodge_cpuid *cpuid)
 {
-	u32 base;
+	const struct cpuid_row *leaf;
+	u32 i, function, base = 0;
 
-	for (base = KVM_CPUID_SIGNATURE; base < KVM_CPUID_SIGNATURE + 0x10000; base += 0x100) {
-		const struct cpuid_row *leaf = cpuid_find(cpuid, base, 0);
-
-		if (!leaf || memcmp(&leaf->ebx, KVM_SIGNATURE, 4) || memcmp(&leaf->ecx, KVM_SIGNATURE + 4, 4) ||
-		    memcmp(&leaf->edx, KVM_SIGNATURE + 8, 4))
+	for (i = 0; i < cpuid->n; i++) {
+		function = cpuid->rows[i].function;
+		if (function - KVM_CPUID_SIGNATURE >= 0x10000 || function & 0xff || (base && function >= base))
 			continue;
-		leaf = cpuid_find(cpuid, base | (KVM_CPUID_FEATURES & 0xff), 0);
-		return leaf ? leaf->eax : 0;
+		if (cpuid_is_pv_base(cpuid_find(cpuid, function, 0)))
+			base = function;
 	}
-	return 0;
+	leaf = base ? cpuid_find(cpuid, base | (KVM_CPUID_FEATURES & 0xff), 0) : NULL;
+	return leaf ? leaf->eax : 0;
 }
 
 static void cpuid_derive(struct lodge_cpuid *cpuid)

@@ -5,7 +5,8 @@
  * irqfds->mutex serialises assign, deassign and the membership of resamplers; irqfds->lock guards the list, which
  * the wake-up callback changes too. That callback runs under the eventfd's own lock with interrupts off. An
  * irqfd dies once: by deassign, by the last close of its eventfd, or with the VM; whoever takes it off the list
- * queues its shutdown, which waits for the callback. ioeventfds are devices of a bus, which owns them; their
+ * queues its shutdown, which waits for the callback. One that resamples has a second step, which waits for RCU;
+ * the thread that closes a VM waits for the first only. ioeventfds are devices of a bus, which owns them; their
  * list is under vm->slots_lock. Routes are routing.c's and looked up at each injection.
  */
 #include "eventfd.h"
@@ -45,7 +46,7 @@ struct lodge_irqfd {
 	struct list_head link;			/* irqfds->lock: in irqfds->list, empty once it is dying */
 	wait_queue_entry_t wait;
 	poll_table table;
-	struct work_struct shutdown;
+	struct work_struct shutdown, leave;
 };
 
 struct lodge_ioeventfd {
@@ -65,9 +66,11 @@ struct lodge_irqfds {
 	struct list_head list;
 	struct list_head resamplers;
 	struct list_head ioeventfds;
+	bool used;			/* (a) there was an irqfd, so that there may be works to wait for */
 };
 
 static struct workqueue_struct *irqfd_cleanup;
+static struct workqueue_struct *irqfd_leaving;	/* second steps */
 
 /* Any context. */
 static void irqfd_inject(struct lodge_irqfd *irqfd)
@@ -143,6 +146,14 @@ static void irqfd_free(struct lodge_irqfd *irqfd)
 	kfree(irqfd);
 }
 
+static void irqfd_leave(struct work_struct *work)
+{
+	struct lodge_irqfd *irqfd = container_of(work, struct lodge_irqfd, leave);
+
+	resampler_leave(irqfd);
+	irqfd_free(irqfd);
+}
+
 static void irqfd_shutdown(struct work_struct *work)
 {
 	struct lodge_irqfd *irqfd = container_of(work, struct lodge_irqfd, shutdown);
@@ -151,8 +162,9 @@ static void irqfd_shutdown(struct work_struct *work)
 	/* Takes the eventfd's lock: the callback has ended and does not run again. */
 	eventfd_ctx_remove_wait_queue(irqfd->eventfd, &irqfd->wait, &count);
 	if (irqfd->resampler)
-		resampler_leave(irqfd);
-	irqfd_free(irqfd);
+		queue_work(irqfd_leaving, &irqfd->leave);
+	else
+		irqfd_free(irqfd);
 }
 
 static void irqfd_deactivate(struct lodge_irqfds *irqfds, struct lodge_irqfd *irqfd)
@@ -220,6 +232,7 @@ static struct lodge_irqfd *irqfd_create(struct lodge_vm *vm, const struct kvm_ir
 	irqfd->gsi = args->gsi;
 	INIT_LIST_HEAD(&irqfd->link);
 	INIT_WORK(&irqfd->shutdown, irqfd_shutdown);
+	INIT_WORK(&irqfd->leave, irqfd_leave);
 	init_waitqueue_func_entry(&irqfd->wait, irqfd_woken);
 	init_poll_funcptr(&irqfd->table, irqfd_enqueue);
 	ctx = eventfd_ctx_fileget(file);
@@ -269,6 +282,7 @@ static int irqfd_activate(struct lodge_irqfds *irqfds, struct lodge_irqfd *irqfd
 		if (ret)
 			return ret;
 	}
+	WRITE_ONCE(irqfds->used, true);
 	spin_lock_irq(&irqfds->lock);
 	list_add_tail(&irqfd->link, &irqfds->list);
 	spin_unlock_irq(&irqfds->lock);
@@ -305,7 +319,7 @@ put_file:
 	return ret;
 }
 
-/* Take off those of @eventfd and @gsi, or all when @eventfd is NULL, and wait until they are gone. */
+/* Take off those of @eventfd and @gsi, or all when @eventfd is NULL, and wait until they hear no signal. */
 static void irqfds_deactivate(struct lodge_irqfds *irqfds, struct eventfd_ctx *eventfd, u32 gsi)
 {
 	struct lodge_irqfd *irqfd, *next;
@@ -328,6 +342,7 @@ static int irqfd_deassign(struct lodge_vm *vm, const struct kvm_irqfd *args)
 	if (IS_ERR(eventfd))
 		return PTR_ERR(eventfd);
 	irqfds_deactivate(vm->irqfds, eventfd, args->gsi);
+	flush_workqueue(irqfd_leaving);
 	eventfd_ctx_put(eventfd);
 	return 0;
 }
@@ -523,8 +538,14 @@ int lodge_irqfds_create(struct lodge_vm *vm)
 
 void lodge_irqfds_release(struct lodge_vm *vm)
 {
-	if (vm->irqfds)
+	if (READ_ONCE(vm->irqfds->used))
 		irqfds_deactivate(vm->irqfds, NULL, 0);
+}
+
+void lodge_irqfds_drain(struct lodge_vm *vm)
+{
+	if (vm->irqfds && READ_ONCE(vm->irqfds->used))
+		flush_workqueue(irqfd_leaving);
 }
 
 void lodge_irqfds_destroy(struct lodge_vm *vm)
@@ -536,10 +557,19 @@ void lodge_irqfds_destroy(struct lodge_vm *vm)
 int lodge_eventfd_init(void)
 {
 	irqfd_cleanup = alloc_workqueue("lodge-irqfd", WQ_UNBOUND, 0);
-	return irqfd_cleanup ? 0 : -ENOMEM;
+	if (!irqfd_cleanup)
+		return -ENOMEM;
+	/* Waited for by the worker that frees VMs, and with that when there is no memory. */
+	irqfd_leaving = alloc_workqueue("lodge-irqfd-leave", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!irqfd_leaving) {
+		destroy_workqueue(irqfd_cleanup);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 void lodge_eventfd_exit(void)
 {
 	destroy_workqueue(irqfd_cleanup);
+	destroy_workqueue(irqfd_leaving);
 }

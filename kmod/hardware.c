@@ -27,6 +27,7 @@
 static DEFINE_MUTEX(hardware_lock);
 static unsigned int hardware_users;	/* under hardware_lock */
 static bool hardware_has_emergency;	/* under hardware_lock */
+static bool hardware_lost;		/* a guest found the feature gone; single word */
 static enum cpuhp_state hardware_state;
 
 static void hardware_enable_cpu(void *failures)
@@ -92,6 +93,33 @@ static int hardware_enable_all(void)
 	return -EBUSY;
 }
 
+static void hardware_restore_cpu(void *failures)
+{
+	if (!lodge_op(cpu_is_enabled)() && lodge_op(cpu_enable)())
+		atomic_inc(failures);
+}
+
+/*
+ * Somebody switched the feature off while we had it. VMs that were not in the guest then never notice once it is back;
+ * where it cannot be had the next VM is refused, and those that are there keep the CPUs that are left.
+ */
+static int hardware_restore_all(void)
+{
+	atomic_t failures = ATOMIC_INIT(0);
+
+	WRITE_ONCE(hardware_lost, false);
+	on_each_cpu(hardware_restore_cpu, &failures, true);
+	if (!atomic_read(&failures))
+		return 0;
+	WRITE_ONCE(hardware_lost, true);
+	return -EBUSY;
+}
+
+void lodge_hardware_lost(void)
+{
+	WRITE_ONCE(hardware_lost, true);
+}
+
 int lodge_hardware_get(void)
 {
 	int ret = 0;
@@ -102,6 +130,8 @@ int lodge_hardware_get(void)
 		ret = hardware_enable_all();
 		if (!ret && !hardware_has_emergency)
 			hardware_has_emergency = lodge_compat_emergency_register(hardware_emergency);
+	} else if (READ_ONCE(hardware_lost)) {
+		ret = hardware_restore_all();
 	}
 	if (!ret)
 		hardware_users++;

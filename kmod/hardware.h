@@ -14,4 +14,7 @@ void lodge_hardware_exit(void);
 int lodge_hardware_get(void);
 void lodge_hardware_put(void);
 
+/* A guest found the feature gone: whoever asks for it next has it switched on again. Any context. */
+void lodge_hardware_lost(void);
+
 #endif

@@ -25,6 +25,7 @@
 #include <linux/refcount.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 
 #include "types.h"
@@ -82,6 +83,7 @@ struct lodge_vm {
 	struct mutex lock;
 	struct mutex slots_lock;
 	struct list_head link;			/* in lodge_vm_list, under lodge_vm_list_lock */
+	struct delayed_work free_work;		/* queued with the last reference */
 	char name[LODGE_NAME_LEN];		/* (m) */
 
 	struct lodge_memslots __rcu *memslots;	/* (r) written under slots_lock */

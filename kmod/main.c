@@ -13,6 +13,7 @@
 #include "msr.h"
 #include "selftest/run.h"
 #include "stats.h"
+#include "vm.h"
 
 static int __init lodge_init(void)
 {
@@ -44,9 +45,12 @@ static int __init lodge_init(void)
 	ret = lodge_hardware_init();
 	if (ret)
 		goto exit_clock;
-	ret = lodge_netlink_init();
+	ret = lodge_vm_init();
 	if (ret)
 		goto exit_hardware;
+	ret = lodge_netlink_init();
+	if (ret)
+		goto exit_vm;
 	ret = lodge_dev_init();
 	if (ret)
 		goto exit_netlink;
@@ -55,6 +59,8 @@ static int __init lodge_init(void)
 
 exit_netlink:
 	lodge_netlink_exit();
+exit_vm:
+	lodge_vm_exit();
 exit_hardware:
 	lodge_hardware_exit();
 exit_clock:
@@ -76,6 +82,7 @@ static void __exit lodge_exit(void)
 {
 	lodge_dev_exit();
 	lodge_netlink_exit();
+	lodge_vm_exit();
 	lodge_hardware_exit();
 	lodge_clock_exit();
 	lodge_eventfd_exit();

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A VM's life: creation for the calling process, the list of all VMs, death by kill, destruction with the
- * last of its fds. Its ioctls are vm_ioctl.c's. Destruction unlinks first, frees last, waits for nobody.
+ * last of its fds. Its ioctls are vm_ioctl.c's. Destruction unlinks first and frees last, in a worker: the thread that
+ * closes waits for nobody and pays nothing for the guest's memory.
  */
 #include "vm.h"
 
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "clock.h"
 #include "eventfd.h"
@@ -23,6 +26,16 @@ LIST_HEAD(lodge_vm_list);
 DEFINE_MUTEX(lodge_vm_list_lock);
 unsigned int lodge_vm_list_generation;
 static u64 lodge_next_vm_id = 1;	/* under lodge_vm_list_lock */
+
+/*
+ * VMs that wait for the worker, at most before whoever makes new ones waits for it: a process that makes and closes
+ * VMs faster than they are freed must not fill the host.
+ */
+#define VM_DYING_MAX	64
+
+static struct workqueue_struct *vm_free_wq;
+static atomic_t vm_nr_dying;
+static DECLARE_WAIT_QUEUE_HEAD(vm_freed);
 
 static void vm_list_add(struct lodge_vm *vm)
 {
@@ -41,15 +54,19 @@ static void vm_list_del(struct lodge_vm *vm)
 	mutex_unlock(&lodge_vm_list_lock);
 }
 
-/* Each part's destroy tolerates that its create never ran. */
+/*
+ * Each part's destroy tolerates that its create never ran. The irqfds are released: a signal finds the chips no more.
+ * The MMU goes before the vCPUs, since the notifier, which is heard until then, looks for those that are in the guest.
+ */
 static void vm_free(struct lodge_vm *vm)
 {
 	struct lodge_vcpu *vcpu;
 	unsigned long i;
 
-	lodge_irqfds_release(vm);
+	lodge_irqfds_drain(vm);
 	/* The chips' timers look for vCPUs: they stop first. */
 	lodge_irqchip_destroy(vm);
+	lodge_mmu_destroy(vm);
 	xa_for_each(&vm->vcpus, i, vcpu)
 		lodge_vcpu_free(vcpu);
 	xa_destroy(&vm->vcpus);
@@ -57,12 +74,18 @@ static void vm_free(struct lodge_vm *vm)
 	lodge_irqfds_destroy(vm);
 	lodge_clock_destroy(vm);
 	lodge_msr_filter_destroy(vm);
-	lodge_mmu_destroy(vm);
 	if (vm->coalesced_ring)
 		__free_page(vm->coalesced_ring);
 	lodge_hardware_put();
 	mmdrop(vm->mm);
 	kfree(vm);
+}
+
+static void vm_free_work(struct work_struct *work)
+{
+	vm_free(container_of(to_delayed_work(work), struct lodge_vm, free_work));
+	atomic_dec(&vm_nr_dying);
+	wake_up_all(&vm_freed);
 }
 
 static int vm_create_parts(struct lodge_vm *vm)
@@ -80,8 +103,11 @@ static int vm_create_parts(struct lodge_vm *vm)
 struct lodge_vm *lodge_vm_create(void)
 {
 	struct lodge_vm *vm;
-	int ret = lodge_hardware_get();
+	int ret;
 
+	if (wait_event_killable(vm_freed, atomic_read(&vm_nr_dying) <= VM_DYING_MAX))
+		return ERR_PTR(-EINTR);
+	ret = lodge_hardware_get();
 	if (ret)
 		return ERR_PTR(ret);
 	vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
@@ -95,6 +121,7 @@ struct lodge_vm *lodge_vm_create(void)
 	mutex_init(&vm->lock);
 	mutex_init(&vm->slots_lock);
 	INIT_LIST_HEAD(&vm->link);
+	INIT_DELAYED_WORK(&vm->free_work, vm_free_work);
 	xa_init(&vm->vcpus);
 	vm->state = LODGE_VM_CREATED;
 
@@ -121,7 +148,9 @@ void lodge_vm_put(struct lodge_vm *vm)
 		return;
 	vm_list_del(vm);
 	lodge_notify_state(vm, LODGE_VM_DESTROYED, NULL);
-	vm_free(vm);
+	atomic_inc(&vm_nr_dying);
+	/* After the next tick: started at once the worker would run in the place of the thread that closes. */
+	queue_delayed_work(vm_free_wq, &vm->free_work, 1);
 }
 
 void lodge_vm_kill(struct lodge_vm *vm, enum lodge_vm_death why)
@@ -131,6 +160,8 @@ void lodge_vm_kill(struct lodge_vm *vm, enum lodge_vm_death why)
 
 	if (cmpxchg(&vm->death, LODGE_VM_ALIVE, why) != LODGE_VM_ALIVE)
 		return;
+	if (why == LODGE_VM_KILLED_HARDWARE)
+		lodge_hardware_lost();
 	lodge_for_each_vcpu(i, vcpu, vm)
 		lodge_vcpu_request(vcpu, LODGE_REQ_DEAD);
 }
@@ -145,4 +176,18 @@ const char *lodge_vm_death_name(enum lodge_vm_death why)
 	default:
 		return "alive";
 	}
+}
+
+int lodge_vm_init(void)
+{
+	/* What it does frees memory: it must go on when there is none for a new thread. */
+	vm_free_wq = alloc_workqueue("lodge-vm", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	return vm_free_wq ? 0 : -ENOMEM;
+}
+
+void lodge_vm_exit(void)
+{
+	/* Those whose tick is still to come are not in the queue yet. */
+	wait_event(vm_freed, !atomic_read(&vm_nr_dying));
+	destroy_workqueue(vm_free_wq);
 }

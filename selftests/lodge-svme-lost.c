@@ -71,8 +71,12 @@ static void svme_cleared(void)
 	CHECK_ERR(run.r, EIO);
 	/* The VM stays dead; its other commands still answer. */
 	CHECK_ERR(run_try(run.vcpu), EIO);
+	/* The next VM has the feature switched on again, whether the dead one is gone or not. */
+	CHECK(!(host_msr_get(0, MSR_EFER) & EFER_SVME));
+	a_vm_works();
+	CHECK_ERR(run_try(run.vcpu), EIO);
 	vm_free(vm);
-	/* The last VM is gone: the next one switches the feature on again. */
+	a_vm_works();
 	wait_until(!(host_msr_get(0, MSR_EFER) & EFER_SVME));
 	a_vm_works();
 }

@@ -39,6 +39,7 @@ struct fault {
 	hva_t hva;
 	hva_t start, end;	/* what must not be under invalidation */
 	bool write;
+	bool quiet;		/* nothing at all was, when the host's tables were about to be read */
 	struct fault_place at;
 };
 
@@ -116,6 +117,8 @@ static enum fault_step fault_check_large(struct fault *fault, const struct lodge
 {
 	struct lodge_host_page again;
 
+	if (likely(fault->quiet))
+		return FAULT_DONE;
 	fault->start = lodge_memslot_hva(fault->slot, fault->gfn & ~(span - 1));
 	fault->end = fault->start + (span << PAGE_SHIFT);
 	if (fault_must_wait(fault))
@@ -202,8 +205,9 @@ static enum fault_step fault_try(struct fault *fault)
 	fault->hva = lodge_memslot_hva(fault->slot, fault->gfn);
 	fault->start = fault->hva;
 	fault->end = fault->hva + PAGE_SIZE;
-	/* First this, then the host's tables: see lodge_mm_is_invalidating(). */
-	if (fault_must_wait(fault))
+	/* First this, then the host's tables: see lodge_mm_is_quiet(). */
+	fault->quiet = lodge_mm_is_quiet(mmu->mm);
+	if (!fault->quiet && fault_must_wait(fault))
 		return FAULT_NEED_IDLE;
 	if (!lodge_host_lookup(mmu->vm->mm, fault->hva, &page) ||
 	    (fault->write && !(page.bits & LODGE_ENTRY_HOST_WRITABLE)))
@@ -352,6 +356,11 @@ hpa_t lodge_mmu_root(struct lodge_vm *vm)
 u64 lodge_mmu_nr_tables(struct lodge_vm *vm)
 {
 	return atomic64_read(&vm->mmu->nr_tables);
+}
+
+u64 lodge_mmu_nr_pages(struct lodge_vm *vm)
+{
+	return READ_ONCE(vm->mmu->nr_pages);
 }
 
 int lodge_mmu_create(struct lodge_vm *vm)

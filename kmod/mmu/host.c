@@ -3,7 +3,7 @@
  * The VMM's own mapping, seen from the MMU: reading the host's page tables without a reference to the page, and
  * having the host fault a page in. No locks of its own: the lookup runs with interrupts off, which keeps the host's
  * table pages from being freed (they are freed by RCU or behind an IPI), and its answer stays true for as long as
- * mmu->lock is held and no invalidation is under way (lodge_mm_is_invalidating()).
+ * mmu->lock is held and no invalidation is under way (lodge_mm_is_quiet()).
  */
 #include <linux/mm.h>
 #include <linux/pgtable.h>

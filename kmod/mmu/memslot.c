@@ -278,7 +278,7 @@ static int memslot_apply(struct lodge_vm *vm, const struct kvm_userspace_memory_
 
 	if (change == MEMSLOT_DELETE) {
 		xa_erase(&mmu->slots_by_id, old->id);
-		mmu->nr_pages -= old->npages;
+		WRITE_ONCE(mmu->nr_pages, mmu->nr_pages - old->npages);
 	} else {
 		ret = memslots_reserve(vm);
 		if (ret)
@@ -293,7 +293,7 @@ static int memslot_apply(struct lodge_vm *vm, const struct kvm_userspace_memory_
 			return ret;
 		}
 		if (!old)
-			mmu->nr_pages += new->npages;
+			WRITE_ONCE(mmu->nr_pages, mmu->nr_pages + new->npages);
 	}
 	WRITE_ONCE(mmu->nr_logged, mmu->nr_logged + (new && new->dirty) - (old && old->dirty));
 

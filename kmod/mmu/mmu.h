@@ -128,8 +128,8 @@ int lodge_mmu_walk_section(struct lodge_vcpu *vcpu, gva_t gva, u32 access, struc
 /* KVM_TRANSLATE's walk: no access check, no accessed bits; as lodge_mmu_walk() otherwise. */
 int lodge_mmu_translate(struct lodge_vcpu *vcpu, gva_t gva, struct lodge_walk *walk);
 
-/* Host pages' count mapped in nested tables (for stats). */
-u64 lodge_mmu_nr_tables(struct lodge_vm *vm);
+u64 lodge_mmu_nr_tables(struct lodge_vm *vm);	/* pages of nested tables; any context */
+u64 lodge_mmu_nr_pages(struct lodge_vm *vm);	/* pages of all memslots; any context */
 
 /**
  * lodge_flush_remote() - every vCPU drops nested translations before it enters again, those in the guest leave now

@@ -75,7 +75,7 @@ struct lodge_mmu {
 	atomic64_t nr_tables;
 	struct page *cache[LODGE_TABLE_CACHE];	/* (a) zeroed pages, taken and put by exchange */
 	struct xarray slots_by_id;	/* (s) */
-	u64 nr_pages;			/* (s) of all slots */
+	u64 nr_pages;			/* (a) of all slots; written under slots_lock */
 	u32 nr_logged;			/* (a) slots with a dirty log; written under slots_lock */
 	bool dirty_initially_set;	/* (a) */
 
@@ -240,7 +240,7 @@ struct lodge_host_page {
 /**
  * lodge_host_lookup() - what the VMM's own page tables say of an address
  * Return: true with *@page filled when it is mapped.
- * Context: interrupts off. Holds from the check of lodge_mm_is_invalidating() until mmu->lock is dropped.
+ * Context: interrupts off. Holds from the check of lodge_mm_is_quiet() until mmu->lock is dropped.
  */
 bool lodge_host_lookup(struct mm_struct *mm, hva_t hva, struct lodge_host_page *page);
 
@@ -257,15 +257,19 @@ int lodge_mm_subscribe(struct lodge_mmu *mmu, struct mm_struct *mm);
 void lodge_mm_unsubscribe(struct lodge_mmu *mmu);
 
 /*
- * Whether the host is changing a range of its mapping. With mmu->lock held shared, false means that what the host's
- * tables say now stays true until the lock is dropped: a later invalidation first takes the lock exclusive.
+ * Whether the host is changing nothing of its mapping, or nothing of a range. With mmu->lock held shared, what the
+ * host's tables say afterwards of that stays true until the lock is dropped: a later invalidation first takes the lock
+ * exclusive.
  */
-static inline bool lodge_mm_is_invalidating(const struct lodge_mm *mm, hva_t start, hva_t end)
+static inline bool lodge_mm_is_quiet(const struct lodge_mm *mm)
 {
 	/* Pairs with the releases in mm_invalidate_begin() and mm_invalidate_finish(). */
-	if (likely(!smp_load_acquire(&mm->nr_invalidations)))
-		return false;
-	return start < READ_ONCE(mm->end) && end > READ_ONCE(mm->start);
+	return likely(!smp_load_acquire(&mm->nr_invalidations));
+}
+
+static inline bool lodge_mm_is_invalidating(const struct lodge_mm *mm, hva_t start, hva_t end)
+{
+	return !lodge_mm_is_quiet(mm) && start < READ_ONCE(mm->end) && end > READ_ONCE(mm->start);
 }
 
 /* dirty.c */

@@ -91,7 +91,7 @@ static void mm_invalidate_begin(struct lodge_mm *mm, hva_t start, hva_t end)
 		WRITE_ONCE(mm->start, start);
 		WRITE_ONCE(mm->end, end);
 	}
-	/* The range is seen by whoever sees the count; pairs with lodge_mm_is_invalidating(). */
+	/* The range is seen by whoever sees the count; pairs with lodge_mm_is_quiet(). */
 	smp_store_release(&mm->nr_invalidations, mm->nr_invalidations + 1);
 	spin_unlock(&mm->lock);
 }

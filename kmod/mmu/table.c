@@ -120,6 +120,7 @@ enum lodge_table_result lodge_table_split(struct lodge_mmu *mmu, u64 *ep, u64 en
 static void table_release_leaf(u64 entry, const struct lodge_gather *gather)
 {
 	hfn_t hfn = entry_hfn(entry);
+	struct folio *folio;
 	struct page *page;
 
 	if (entry & LODGE_ENTRY_SPECIAL || !pfn_valid(hfn))
@@ -127,10 +128,12 @@ static void table_release_leaf(u64 entry, const struct lodge_gather *gather)
 	page = pfn_to_page(hfn);
 	if (PageReserved(page))
 		return;
-	if ((entry & entry_dirty_mask()) && !folio_test_dirty(page_folio(page)))
-		folio_mark_dirty(page_folio(page));
-	if ((entry & entry_accessed_mask()) && !gather->host_unmaps)
-		folio_mark_accessed(page_folio(page));
+	folio = page_folio(page);
+	if ((entry & entry_dirty_mask()) && !folio_test_dirty(folio))
+		folio_mark_dirty(folio);
+	/* One mark is enough: a second would move the page between the host's lists, which costs as much as a fault. */
+	if ((entry & entry_accessed_mask()) && !gather->host_unmaps && !folio_test_referenced(folio))
+		folio_mark_accessed(folio);
 }
 
 /* Take an entry and all below it out. Exchange, since the CPU may set dirty until it sees the entry gone. */

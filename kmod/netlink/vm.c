@@ -11,7 +11,7 @@
 #include <linux/kernel.h>
 
 #include "lodge_netlink.h"
-#include "../mmu/mmu_internal.h"
+#include "../mmu/mmu.h"
 #include "../stats.h"
 
 /* What the module counts in is what the ABI shows. */
@@ -43,7 +43,7 @@ size_t lodge_nl_vm_size(void)
 
 static u64 vm_memory(struct lodge_vm *vm)
 {
-	return READ_ONCE(vm->mmu->nr_pages) << PAGE_SHIFT;
+	return lodge_mmu_nr_pages(vm) << PAGE_SHIFT;
 }
 
 static int vm_name_put(struct sk_buff *skb, const struct lodge_vm *vm)

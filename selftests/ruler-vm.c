@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The second ruler: what a VM costs, in instructions of the host where the
+ * machine's time stamp counter counts them (the lab's --icount), else in TSC
+ * ticks. Creation to the first exit, destruction as the closing thread feels
+ * it, nested faults, and the dirty log, on $LODGE_DEVICE and on /dev/kvm in one
+ * boot. In the counting machine it fails where lodge is dearer than its limits.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "host.h"
+#include "modes.h"
+#include "thread.h"
+
+#define ROUNDS		3
+#define GPA		0x40000000ul
+#define MIB		(1ul << 20)
+#define LOG_SIZE	(64 * MIB)
+#define LOG_PAGES	(LOG_SIZE / PAGE_SIZE)
+#define FAULTS		4096ul
+#define LARGE_FAULTS	24ul
+
+enum row {
+	NULL_IOCTL, CREATE, DESTROY, DESTROY_FULL, FAULT_PRESENT, FAULT_ABSENT, FAULT_2M_PRESENT, FAULT_2M_ABSENT,
+	LOG_ENABLE, LOG_FIRST_WRITE, LOG_HARVEST_1, LOG_HARVEST_10, LOG_HARVEST_100, NR_ROWS,
+};
+
+/* @limit: what lodge may cost, 0 for rows that are only shown. */
+static const struct {
+	const char *name;
+	u64 limit;
+} rows[NR_ROWS] = {
+	[NULL_IOCTL] = { "null ioctl", 0 },
+	[CREATE] = { "create to first exit", 60000 },
+	[DESTROY] = { "destroy", 100000 },
+	[DESTROY_FULL] = { "destroy, 64 MiB mapped", 100000 },
+	[FAULT_PRESENT] = { "4 KiB fault, present", 900 },
+	[FAULT_ABSENT] = { "4 KiB fault, absent", 0 },
+	[FAULT_2M_PRESENT] = { "2 MiB fault, present", 900 },
+	[FAULT_2M_ABSENT] = { "2 MiB fault, absent", 0 },
+	[LOG_ENABLE] = { "enable dirty log", 20000 },
+	[LOG_FIRST_WRITE] = { "dirty first write", 500 },
+	[LOG_HARVEST_1] = { "harvest, page, 1 %", 100 },
+	[LOG_HARVEST_10] = { "harvest, page, 10 %", 40 },
+	[LOG_HARVEST_100] = { "harvest, page, 100 %", 40 },
+};
+
+struct figures {
+	u64 best[NR_ROWS];
+};
+
+static void note(struct figures *f, enum row row, u64 ticks)
+{
+	if (ticks < f->best[row])
+		f->best[row] = ticks;
+}
+
+/* The guest touches what the host tells it to, again and again. */
+static volatile u64 touch_step, touch_count, touch_write;
+
+static void guest_touch(void)
+{
+	for (;;) {
+		volatile u8 *p = (volatile u8 *)GPA;
+		u64 i, step = touch_step, n = touch_count;
+
+		if (touch_write)
+			for (i = 0; i < n; i++, p += step)
+				*p = 1;
+		else
+			for (i = 0; i < n; i++, p += step)
+				(void)*p;
+		guest_sync(1);
+	}
+}
+
+static u64 touch(struct vcpu *vcpu, u64 step, u64 count, bool write)
+{
+	struct vm *vm = vcpu->vm;
+	u64 start;
+
+	GVAR(vm, touch_step) = step;
+	GVAR(vm, touch_count) = count;
+	GVAR(vm, touch_write) = write;
+	start = rdtsc();
+	RUN_SYNC(vcpu, 1);
+	return rdtsc() - start;
+}
+
+static void *aligned_map(size_t size)
+{
+	uintptr_t p = (uintptr_t)pages_map(size + PAGE_2M);
+
+	return (void *)((p + PAGE_2M - 1) & ~(PAGE_2M - 1));
+}
+
+/* Real mode: one port write from the reset vector's segment, which user space moved to 0. */
+static const u8 first_exit[] = { 0xe6, 0x42 };
+
+static void lifetime(struct figures *f)
+{
+	struct kvm_userspace_memory_region region = { .memory_size = MIB };
+	int sys = device_open(), vm, vcpu;
+	u8 *mem = pages_map(MIB);
+	struct kvm_sregs sregs;
+	struct kvm_regs regs = { .rflags = X86_EFLAGS_FIXED };
+	struct kvm_run *run;
+	u64 start;
+
+	memcpy(mem, first_exit, sizeof(first_exit));
+	region.userspace_addr = (u64)(uintptr_t)mem;
+	start = rdtsc();
+	vm = ioctl(sys, KVM_CREATE_VM, 0);
+	ioctl(vm, KVM_CREATE_IRQCHIP, 0);
+	ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region);
+	vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
+	run = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+	ioctl(vcpu, KVM_GET_SREGS, &sregs);
+	sregs.cs.base = sregs.cs.selector = 0;
+	ioctl(vcpu, KVM_SET_SREGS, &sregs);
+	ioctl(vcpu, KVM_SET_REGS, &regs);
+	ioctl(vcpu, KVM_RUN, 0);
+	note(f, CREATE, rdtsc() - start);
+	CHECK_EQ(run->exit_reason, KVM_EXIT_IO);
+	CHECK_EQ(run->io.port, 0x42);
+
+	start = rdtsc();
+	ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_USER_MEMORY);
+	note(f, NULL_IOCTL, rdtsc() - start);
+
+	start = rdtsc();
+	munmap(run, PAGE_SIZE);
+	close(vcpu);
+	close(vm);
+	note(f, DESTROY, rdtsc() - start);
+	CHECK_EQ(munmap(mem, MIB), 0);
+	close(sys);
+}
+
+/* A slot anew has nothing mapped in the nested tables. */
+static void slot_renew(struct vm *vm, u32 flags, u64 size, void *mem)
+{
+	slot_try(vm, 1, 0, GPA, 0, mem);
+	slot_set(vm, 1, flags, GPA, size, mem);
+}
+
+static void faults(struct figures *f)
+{
+	struct vm *vm = vm_create();
+	struct vcpu *vcpu = vcpu_add(vm, 0);
+	size_t large = LARGE_FAULTS * PAGE_2M;
+	u8 *mem = aligned_map(LOG_SIZE), *thp = aligned_map(large);
+	u64 few;
+
+	vcpu_entry(vcpu, guest_touch);
+	CHECK_EQ(madvise(mem, LOG_SIZE, MADV_NOHUGEPAGE), 0);
+	slot_renew(vm, 0, LOG_SIZE, mem);
+	touch(vcpu, PAGE_SIZE, 1, true);
+	note(f, FAULT_ABSENT, touch(vcpu, PAGE_SIZE, FAULTS, true) / FAULTS);
+	slot_renew(vm, 0, LOG_SIZE, mem);
+	note(f, FAULT_PRESENT, touch(vcpu, PAGE_SIZE, FAULTS, true) / FAULTS);
+	if (!madvise(thp, large, MADV_HUGEPAGE)) {
+		slot_renew(vm, 0, large, thp);
+		note(f, FAULT_2M_ABSENT, touch(vcpu, PAGE_2M, LARGE_FAULTS, true) / LARGE_FAULTS);
+		slot_renew(vm, 0, large, thp);
+		/* They are few: what one run costs without them is taken off. */
+		touch(vcpu, PAGE_2M, 1, true);
+		few = touch(vcpu, PAGE_2M, 1, true);
+		note(f, FAULT_2M_PRESENT, (touch(vcpu, PAGE_2M, LARGE_FAULTS, true) - few) / (LARGE_FAULTS - 1));
+	}
+	vm_free(vm);
+	CHECK_EQ(munmap(mem, LOG_SIZE), 0);
+	CHECK_EQ(munmap(thp, large), 0);
+}
+
+static u64 harvest(struct vm *vm, u64 *bitmap)
+{
+	struct kvm_dirty_log log = { .slot = 1, .dirty_bitmap = bitmap };
+	u64 start = rdtsc();
+
+	CHECK_EQ(xioctl(vm->fd, KVM_GET_DIRTY_LOG, &log), 0);
+	return rdtsc() - start;
+}
+
+static void harvest_of(struct figures *f, struct vcpu *vcpu, enum row row, u64 every, u64 *bitmap)
+{
+	u64 n = LOG_PAGES / every;
+
+	touch(vcpu, every * PAGE_SIZE, n, true);
+	note(f, row, harvest(vcpu->vm, bitmap) / n);
+}
+
+static void dirty_log(struct figures *f)
+{
+	struct vm *vm = vm_create();
+	struct vcpu *vcpu = vcpu_add(vm, 0);
+	u8 *mem = aligned_map(LOG_SIZE);
+	u64 *bitmap = calloc(LOG_PAGES / 64, 8), start;
+	int fd = vm->fd;
+
+	CHECK(bitmap);
+	memset(bitmap, 1, LOG_PAGES / 8);
+	vcpu_entry(vcpu, guest_touch);
+	CHECK_EQ(madvise(mem, LOG_SIZE, MADV_NOHUGEPAGE), 0);
+	slot_set(vm, 1, 0, GPA, LOG_SIZE, mem);
+	touch(vcpu, PAGE_SIZE, LOG_PAGES, true);
+	start = rdtsc();
+	slot_set(vm, 1, KVM_MEM_LOG_DIRTY_PAGES, GPA, LOG_SIZE, mem);
+	note(f, LOG_ENABLE, rdtsc() - start);
+	touch(vcpu, PAGE_SIZE, LOG_PAGES, true);
+	note(f, LOG_HARVEST_100, harvest(vm, bitmap) / LOG_PAGES);
+	note(f, LOG_FIRST_WRITE, touch(vcpu, PAGE_SIZE, LOG_PAGES, true) / LOG_PAGES);
+	harvest(vm, bitmap);
+	harvest_of(f, vcpu, LOG_HARVEST_10, 10, bitmap);
+	harvest_of(f, vcpu, LOG_HARVEST_1, 100, bitmap);
+
+	/* All of it is mapped still. */
+	vcpu_close(vcpu);
+	start = rdtsc();
+	close(fd);
+	note(f, DESTROY_FULL, rdtsc() - start);
+	vm->fd = dup(0);
+	vm_free(vm);
+	CHECK_EQ(munmap(mem, LOG_SIZE), 0);
+	free(bitmap);
+}
+
+static bool device_is_free(const char *device)
+{
+	int sys = open(device, O_RDWR | O_CLOEXEC), fd;
+
+	if (sys < 0)
+		ktap_skip("cannot open %s: %s", device, strerror(errno));
+	fd = (int)xioctl(sys, KVM_CREATE_VM, 0);
+	close(sys);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static void measure(struct figures *f, const char *device)
+{
+	unsigned int i;
+
+	setenv("LODGE_DEVICE", device, 1);
+	wait_until(device_is_free(device));
+	memset(f, 0xff, sizeof(*f));
+	for (i = 0; i < ROUNDS; i++) {
+		lifetime(f);
+		faults(f);
+		dirty_log(f);
+		sleep_ms(50);
+	}
+}
+
+static void cost_of_vms(void)
+{
+	const char *devices[2] = { strdup(device_path()), "/dev/kvm" };
+	unsigned int nr = strcmp(devices[0], devices[1]) ? 2 : 1, i, d;
+	struct figures f[2];
+
+	if (nr == 2 && access(devices[1], F_OK) &&
+	    (geteuid() || system("modprobe kvm_amd 2>/dev/null || modprobe kvm_intel 2>/dev/null")))
+		nr = 1;
+	for (d = 0; d < nr; d++)
+		measure(&f[d], devices[d]);
+	ktap_diag("%-24s %12s %12s %8s", "ticks", devices[0], nr == 2 ? devices[1] : "", "limit");
+	for (i = 0; i < NR_ROWS; i++)
+		ktap_diag("%-24s %12lld %12lld %8llu", rows[i].name, (long long)f[0].best[i],
+			  nr == 2 ? (long long)f[1].best[i] : 0, (unsigned long long)rows[i].limit);
+	/* Time is no judge: an emulator weighs instructions otherwise than a CPU. */
+	setenv("LODGE_DEVICE", devices[0], 1);
+	for (i = 0; getenv("LODGE_LAB_ICOUNT") && device_is_lodge() && i < NR_ROWS; i++)
+		if (rows[i].limit && (s64)f[0].best[i] >= 0)
+			CHECK_LE(f[0].best[i], rows[i].limit);
+}
+
+static const struct test tests[] = {
+	TEST_SECONDS(cost_of_vms, 300),
+};
+
+KTAP_MAIN(tests)
