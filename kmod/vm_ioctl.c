@@ -252,6 +252,16 @@ static int vm_limit_vcpu_ids(struct lodge_vm *vm, u64 max)
 	return 0;
 }
 
+/* Initially-all-set means something only where the VMM clears by hand. */
+static int vm_protect_dirty_log(struct lodge_vm *vm, u64 flags)
+{
+	if (flags & ~(u64)(KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET) ||
+	    flags == KVM_DIRTY_LOG_INITIALLY_SET)
+		return -EINVAL;
+	lodge_dirty_log_configure(vm, flags);
+	return 0;
+}
+
 static long vm_enable_cap(struct lodge_vm *vm, struct lodge_ioctl_call *call)
 {
 	const struct kvm_enable_cap *cap = call->arg;
@@ -263,6 +273,8 @@ static long vm_enable_cap(struct lodge_vm *vm, struct lodge_ioctl_call *call)
 		return lodge_irqchip_create_split(vm, cap->args[0]);
 	case KVM_CAP_MAX_VCPU_ID:
 		return vm_limit_vcpu_ids(vm, cap->args[0]);
+	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
+		return vm_protect_dirty_log(vm, cap->args[0]);
 	default:
 		return lodge_cap_enable(vm, cap);
 	}

@@ -59,7 +59,6 @@ static const struct {
 	{ KVM_CAP_X86_SMM, smm },
 	{ KVM_CAP_MULTI_ADDRESS_SPACE, smm },
 	{ KVM_CAP_NESTED_STATE, nested },
-	{ KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, later },
 	{ KVM_CAP_PMU_EVENT_FILTER, vpmu },
 	{ KVM_CAP_PMU_CAPABILITY, vpmu },
 	{ KVM_CAP_HALT_POLL, "a halted vCPU sleeps at once" },

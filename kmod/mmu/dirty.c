@@ -127,6 +127,7 @@ int lodge_dirty_log_get(struct lodge_vm *vm, const struct kvm_dirty_log *log)
 	return ret;
 }
 
+/* When the caller's buffer fails, what was taken up to there is dirty again. */
 static int dirty_clear(struct lodge_mmu *mmu, const struct lodge_memslot *slot, const struct kvm_clear_dirty_log *log)
 {
 	const unsigned long __user *from = log->dirty_bitmap;
@@ -138,6 +139,7 @@ static int dirty_clear(struct lodge_mmu *mmu, const struct lodge_memslot *slot, 
 	for (done = 0; done < words; done += n) {
 		n = min_t(u64, words - done, DIRTY_BATCH);
 		if (copy_from_user(mask, from + done, n * sizeof(mask[0]))) {
+			bitmap_set(slot->dirty->bits, log->first_page, done * BITS_PER_LONG);
 			ret = -EFAULT;
 			break;
 		}

@@ -11,6 +11,7 @@
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/swap.h>
+#include <linux/vmstat.h>
 
 #include "mmu_internal.h"
 
@@ -18,6 +19,13 @@
 #define ZAP_BATCH	BIT_ULL(14)
 
 struct lodge_nested_config lodge_nested __read_mostly;
+
+/* What serves as a table counts as such: in the VM's figures, and in SecPageTables of the host's /proc/meminfo. */
+static void table_account(struct lodge_mmu *mmu, const u64 *table, int n)
+{
+	atomic64_add(n, &mmu->nr_tables);
+	lruvec_stat_mod_folio(virt_to_folio(table), NR_SECONDARY_PAGETABLE, n);
+}
 
 static struct page *table_cache_take(struct lodge_mmu *mmu)
 {
@@ -81,7 +89,7 @@ enum lodge_table_result lodge_table_install(struct lodge_mmu *mmu, u64 *ep)
 		table_cache_put(mmu, page);
 		return LODGE_TABLE_RACED;
 	}
-	atomic64_inc(&mmu->nr_tables);
+	table_account(mmu, page_address(page), 1);
 	return LODGE_TABLE_OK;
 }
 
@@ -109,7 +117,7 @@ enum lodge_table_result lodge_table_split(struct lodge_mmu *mmu, u64 *ep, u64 en
 		table_cache_put(mmu, page);
 		return LODGE_TABLE_RACED;
 	}
-	atomic64_inc(&mmu->nr_tables);
+	table_account(mmu, table, 1);
 	return LODGE_TABLE_OK;
 }
 
@@ -153,7 +161,7 @@ static bool table_zap_entry(struct lodge_mmu *mmu, u64 *ep, int level, struct lo
 	for (i = 0; i < LODGE_ENTRIES; i++)
 		table_zap_entry(mmu, &table[i], level - 1, gather);
 	list_add(&virt_to_page(table)->lru, &gather->pages);
-	atomic64_dec(&mmu->nr_tables);
+	table_account(mmu, table, -1);
 	return true;
 }
 
@@ -403,7 +411,7 @@ int lodge_table_create(struct lodge_mmu *mmu)
 	if (!page)
 		return -ENOMEM;
 	mmu->root = page_address(page);
-	atomic64_set(&mmu->nr_tables, 1);
+	table_account(mmu, mmu->root, 1);
 	return 0;
 }
 
@@ -419,5 +427,6 @@ void lodge_table_destroy(struct lodge_mmu *mmu)
 	lodge_table_flush(mmu, 0, &gather);
 	while ((page = table_cache_take(mmu)))
 		__free_page(page);
+	table_account(mmu, mmu->root, -1);
 	free_page((unsigned long)mmu->root);
 }
