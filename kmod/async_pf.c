@@ -66,7 +66,7 @@ void lodge_async_pf_wake_all(struct lodge_vcpu *vcpu)
 	if (lodge_guest_read(vcpu->vm, gpa, &token, sizeof(token)) || token)
 		return;
 	token = ASYNC_PF_ALL;
-	if (lodge_guest_write(vcpu->vm, gpa, &token, sizeof(token)))
+	if (lodge_guest_write(vcpu, gpa, &token, sizeof(token)))
 		return;
 	pv->async_pf_wakes = false;
 	lodge_lapic_raise(vcpu, pv->async_pf_vector);

@@ -99,7 +99,7 @@ static int hypercall_patch(struct lodge_vcpu *vcpu, gva_t linear)
 		}
 	}
 	for (i = 0; i < size && !ret; i++)
-		ret = lodge_guest_write(vcpu->vm, walk[i].gpa, &lodge_backend->hypercall_insn[i], 1);
+		ret = lodge_guest_write(vcpu, walk[i].gpa, &lodge_backend->hypercall_insn[i], 1);
 	return ret;
 }
 

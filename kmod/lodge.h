@@ -37,6 +37,7 @@
 #define LODGE_NAME_LEN		64
 
 struct lodge_cpuid;
+struct lodge_dirty_ring;
 struct lodge_fpu;
 struct lodge_io_bus;
 struct lodge_io_device;
@@ -63,6 +64,7 @@ enum lodge_irqchip_mode {
 enum lodge_vm_death {
 	LODGE_VM_ALIVE,
 	LODGE_VM_KILLED_HARDWARE,	/* the CPU feature was lost under the running guest */
+	LODGE_VM_KILLED_RING,		/* its VMM made a vCPU write more than its dirty ring holds */
 	LODGE_VM_KILLED_BUG,		/* lodge caught an inconsistency of its own */
 };
 
@@ -118,6 +120,7 @@ struct lodge_vm {
 	atomic64_t tlb_generation;		/* bumped when nested translations were removed */
 	u64 tss_addr, identity_map_addr;	/* (m) accepted and unused: nested paging needs neither */
 	bool user_dirty_protect;		/* (m) KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 */
+	u32 dirty_ring_bytes;			/* (a) KVM_CAP_DIRTY_LOG_RING, set once before any vCPU is made; or 0 */
 	struct page *coalesced_ring;		/* (a) made on its first mapping or registration */
 };
 
@@ -133,6 +136,7 @@ enum lodge_request {
 	LODGE_REQ_ASYNC_PF,	/* tasks that wait for pages must be woken */
 	LODGE_REQ_MSR_FILTER,	/* vm->msr_filter was replaced */
 	LODGE_REQ_DEAD,		/* the VM was killed */
+	LODGE_REQ_DIRTY_RING,	/* the dirty ring is as good as full */
 	LODGE_REQ_KICK,		/* nothing to do but leave the guest once */
 };
 
@@ -250,6 +254,7 @@ struct lodge_vcpu {
 	bool pv_unhalted;			/* (a) another vCPU kicked it out of HLT */
 	bool pv_enforced;			/* (v) KVM_CAP_ENFORCE_PV_FEATURE_CPUID */
 	struct lodge_vcpu_pv *pv;		/* (i) pv.c: kvm-clock, steal time, PV EOI */
+	struct lodge_dirty_ring *dirty_ring;	/* (i) or NULL */
 	struct lodge_vcpu_msrs *msrs;		/* (i) msr.c: MTRRs, machine check banks */
 	struct lodge_emulate emulate;		/* (v) */
 

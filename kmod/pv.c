@@ -62,23 +62,23 @@ void lodge_pv_reset(struct lodge_vcpu *vcpu)
  * The guest reads the version before and after the rest: odd, or another, means that it must read again. Another
  * vCPU may be reading, so that the three writes stay in order.
  */
-static int pv_page_write(struct lodge_vm *vm, gpa_t gpa, struct pvclock_vcpu_time_info *info)
+static int pv_page_write(struct lodge_vcpu *vcpu, gpa_t gpa, struct pvclock_vcpu_time_info *info)
 {
 	const gpa_t version = gpa + offsetof(struct pvclock_vcpu_time_info, version);
 	const gpa_t rest = version + sizeof(info->version);
 	int ret;
 
 	info->version |= 1;
-	ret = lodge_guest_write(vm, version, &info->version, sizeof(info->version));
+	ret = lodge_guest_write(vcpu, version, &info->version, sizeof(info->version));
 	if (ret)
 		return ret;
 	smp_wmb();	/* pairs with the guest's barriers between its reads */
-	ret = lodge_guest_write(vm, rest, (u8 *)info + sizeof(info->version), sizeof(*info) - sizeof(info->version));
+	ret = lodge_guest_write(vcpu, rest, (u8 *)info + sizeof(info->version), sizeof(*info) - sizeof(info->version));
 	if (ret)
 		return ret;
 	smp_wmb();	/* as above */
 	info->version++;
-	return lodge_guest_write(vm, version, &info->version, sizeof(info->version));
+	return lodge_guest_write(vcpu, version, &info->version, sizeof(info->version));
 }
 
 int lodge_pv_update_clock(struct lodge_vcpu *vcpu)
@@ -105,7 +105,7 @@ int lodge_pv_update_clock(struct lodge_vcpu *vcpu)
 	if (pv->guest_stopped)
 		info.flags |= PVCLOCK_GUEST_STOPPED;
 	info.version = there.version + 1;
-	ret = pv_page_write(vcpu->vm, gpa, &info);
+	ret = pv_page_write(vcpu, gpa, &info);
 	pv->info_valid = !ret;
 	if (!ret)
 		pv->guest_stopped = false;
@@ -113,23 +113,24 @@ int lodge_pv_update_clock(struct lodge_vcpu *vcpu)
 }
 
 /* When kvm-clock was zero, in the host's wall-clock time: same protocol, but a page per VM. */
-static void pv_wall_clock_write(struct lodge_vm *vm, gpa_t gpa)
+static void pv_wall_clock_write(struct lodge_vcpu *vcpu, gpa_t gpa)
 {
+	struct lodge_vm *vm = vcpu->vm;
 	struct pvclock_wall_clock wall;
 	u64 ns;
 
 	if (!gpa || lodge_guest_read(vm, gpa, &wall.version, sizeof(wall.version)))
 		return;
 	wall.version = (wall.version + 1) | 1;
-	if (lodge_guest_write(vm, gpa, &wall.version, sizeof(wall.version)))
+	if (lodge_guest_write(vcpu, gpa, &wall.version, sizeof(wall.version)))
 		return;
 	smp_wmb();	/* pairs with the guest's barriers between its reads */
 	ns = ktime_get_real_ns() - lodge_clock_now(vm);
 	wall.sec = div_u64_rem(ns, NSEC_PER_SEC, &wall.nsec);
-	lodge_guest_write(vm, gpa + offsetof(struct pvclock_wall_clock, sec), &wall.sec, 2 * sizeof(u32));
+	lodge_guest_write(vcpu, gpa + offsetof(struct pvclock_wall_clock, sec), &wall.sec, 2 * sizeof(u32));
 	smp_wmb();	/* as above */
 	wall.version++;
-	lodge_guest_write(vm, gpa, &wall.version, sizeof(wall.version));
+	lodge_guest_write(vcpu, gpa, &wall.version, sizeof(wall.version));
 }
 
 static void pv_system_time_set(struct lodge_vcpu *vcpu, u64 value, bool old, bool host)
@@ -217,7 +218,7 @@ int lodge_pv_msr_set(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host)
 	case MSR_KVM_WALL_CLOCK:
 	case MSR_KVM_WALL_CLOCK_NEW:
 		WRITE_ONCE(vcpu->vm->clock->wall_clock, value);
-		pv_wall_clock_write(vcpu->vm, value);
+		pv_wall_clock_write(vcpu, value);
 		return 0;
 	case MSR_KVM_ASYNC_PF_EN:
 		return lodge_async_pf_enable(vcpu, value);

@@ -22,6 +22,7 @@
 #include "exit.h"
 #include "fpu.h"
 #include "irqchip/irqchip.h"
+#include "mmu/mmu.h"
 #include "msr_filter.h"
 #include "regs.h"
 #include "section.h"
@@ -160,6 +161,10 @@ static int run_requests(struct lodge_vcpu *vcpu)
 		return LODGE_EXIT_RESUME;
 	if (READ_ONCE(vcpu->vm->death))
 		return run_dead(vcpu);
+	if (lodge_dirty_ring_stops(vcpu)) {
+		vcpu->run->exit_reason = KVM_EXIT_DIRTY_RING_FULL;
+		return LODGE_EXIT_USER;
+	}
 	lodge_vcpu_take_request(vcpu, LODGE_REQ_KICK);
 	if (lodge_vcpu_take_request(vcpu, LODGE_REQ_CLOCK))
 		lodge_pv_update_clock(vcpu);

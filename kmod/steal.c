@@ -49,7 +49,7 @@ static int steal_clear_preempted(struct lodge_vcpu *vcpu)
 	int ret = lodge_guest_read(vcpu->vm, gpa, &was, sizeof(was));
 
 	while (!ret && was)
-		ret = lodge_guest_cmpxchg(vcpu->vm, gpa, &was, &none, sizeof(was));
+		ret = lodge_guest_cmpxchg(vcpu, gpa, &was, &none, sizeof(was));
 	if (ret < 0)
 		return ret;
 	if ((was & KVM_VCPU_FLUSH_TLB) && lodge_guest_pv_has(vcpu, KVM_FEATURE_PV_TLB_FLUSH))
@@ -59,7 +59,7 @@ static int steal_clear_preempted(struct lodge_vcpu *vcpu)
 
 static int steal_write_version(struct lodge_vcpu *vcpu, u32 version)
 {
-	return lodge_guest_write(vcpu->vm, steal_page(vcpu) + offsetof(struct kvm_steal_time, version), &version,
+	return lodge_guest_write(vcpu, steal_page(vcpu) + offsetof(struct kvm_steal_time, version), &version,
 				 sizeof(version));
 }
 
@@ -81,7 +81,7 @@ void lodge_steal_time_update(struct lodge_vcpu *vcpu)
 	if (steal_write_version(vcpu, there.version))
 		return;
 	smp_wmb();	/* pairs with the guest's barriers between its reads */
-	if (lodge_guest_write(vcpu->vm, steal_page(vcpu) + offsetof(struct kvm_steal_time, steal), &there.steal,
+	if (lodge_guest_write(vcpu, steal_page(vcpu) + offsetof(struct kvm_steal_time, steal), &there.steal,
 			      sizeof(there.steal)))
 		return;
 	smp_wmb();	/* as above */
@@ -93,7 +93,7 @@ void lodge_steal_time_stop(struct lodge_vcpu *vcpu)
 	const u8 preempted = KVM_VCPU_PREEMPTED;
 
 	/* Before the CPU is gone, or not at all. */
-	lodge_guest_try_write(vcpu->vm, steal_page(vcpu) + offsetof(struct kvm_steal_time, preempted), &preempted,
+	lodge_guest_try_write(vcpu, steal_page(vcpu) + offsetof(struct kvm_steal_time, preempted), &preempted,
 			      sizeof(preempted));
 	lodge_vcpu_request_self(vcpu, LODGE_REQ_STEAL);
 }

@@ -19,6 +19,7 @@
 #include "event.h"
 #include "fpu.h"
 #include "irqchip/irqchip.h"
+#include "mmu/mmu.h"
 #include "msr.h"
 #include "regs.h"
 
@@ -149,6 +150,9 @@ static int vcpu_create_parts(struct lodge_vcpu *vcpu)
 
 	if (ret)
 		return ret;
+	ret = lodge_dirty_ring_create(vcpu);
+	if (ret)
+		return ret;
 	ret = lodge_msr_create(vcpu);
 	if (ret)
 		return ret;
@@ -174,6 +178,7 @@ void lodge_vcpu_free(struct lodge_vcpu *vcpu)
 	lodge_msr_destroy(vcpu);
 	lodge_fpu_destroy(vcpu);
 	lodge_cpuid_destroy(vcpu);
+	lodge_dirty_ring_destroy(vcpu);
 	if (vcpu->pio_page)
 		__free_page(vcpu->pio_page);
 	free_page((unsigned long)vcpu->run);
@@ -240,6 +245,8 @@ void *lodge_vcpu_pio_data(struct lodge_vcpu *vcpu)
 
 struct page *lodge_vcpu_mapped_page(struct lodge_vcpu *vcpu, unsigned long index)
 {
+	if (lodge_dirty_ring_maps(vcpu->vm, index))
+		return lodge_dirty_ring_page(vcpu, index);
 	switch (index) {
 	case 0:
 		return virt_to_page(vcpu->run);

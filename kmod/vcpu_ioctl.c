@@ -495,6 +495,13 @@ static const struct vm_operations_struct vcpu_vm_ops = {
 
 static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	struct lodge_vcpu *vcpu = file->private_data;
+
+	/* What user space says of an entry must be seen by others, and is no code. */
+	if ((lodge_dirty_ring_maps(vcpu->vm, vma->vm_pgoff) ||
+	     lodge_dirty_ring_maps(vcpu->vm, vma->vm_pgoff + vma_pages(vma) - 1)) &&
+	    ((vma->vm_flags & VM_EXEC) || !(vma->vm_flags & VM_SHARED)))
+		return -EINVAL;
 	vma->vm_ops = &vcpu_vm_ops;
 	return 0;
 }

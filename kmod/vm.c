@@ -171,6 +171,8 @@ const char *lodge_vm_death_name(enum lodge_vm_death why)
 	switch (why) {
 	case LODGE_VM_KILLED_HARDWARE:
 		return "virtualization feature lost";
+	case LODGE_VM_KILLED_RING:
+		return "dirty ring overrun";
 	case LODGE_VM_KILLED_BUG:
 		return "internal inconsistency";
 	default:

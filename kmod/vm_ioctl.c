@@ -91,6 +91,11 @@ static long vm_clear_dirty_log(struct lodge_vm *vm, struct lodge_ioctl_call *cal
 	return lodge_dirty_log_clear(vm, call->arg);
 }
 
+static long vm_reset_dirty_rings(struct lodge_vm *vm, struct lodge_ioctl_call *call)
+{
+	return lodge_dirty_rings_reset(vm);
+}
+
 static long vm_set_tss_addr(struct lodge_vm *vm, struct lodge_ioctl_call *call)
 {
 	if (call->value > U32_MAX - TSS_PAGES * PAGE_SIZE + 1)
@@ -266,6 +271,12 @@ static long vm_enable_cap(struct lodge_vm *vm, struct lodge_ioctl_call *call)
 {
 	const struct kvm_enable_cap *cap = call->arg;
 
+	switch (cap->cap) {
+	/* As KVM, whatever the flags. */
+	case KVM_CAP_DIRTY_LOG_RING:
+	case KVM_CAP_DIRTY_LOG_RING_ACQ_REL:
+		return lodge_dirty_ring_enable(vm, cap->args[0]);
+	}
 	if (cap->flags)
 		return -EINVAL;
 	switch (cap->cap) {
@@ -319,6 +330,7 @@ static const struct lodge_vm_ioctl vm_ioctls[] = {
 	{ KVM_SET_USER_MEMORY_REGION,	0,			vm_set_memory },
 	{ KVM_GET_DIRTY_LOG,		0,			vm_get_dirty_log },
 	{ KVM_CLEAR_DIRTY_LOG,		LODGE_IOCTL_KEEP,	vm_clear_dirty_log },
+	{ KVM_RESET_DIRTY_RINGS,	LODGE_IOCTL_VALUE,	vm_reset_dirty_rings },
 	{ KVM_SET_TSS_ADDR,		LODGE_IOCTL_VALUE | LODGE_IOCTL_LOCK, vm_set_tss_addr },
 	{ KVM_SET_IDENTITY_MAP_ADDR,	LODGE_IOCTL_LOCK,	vm_set_identity_map },
 	{ KVM_SET_NR_MMU_PAGES,		LODGE_IOCTL_VALUE,	vm_set_mmu_pages },

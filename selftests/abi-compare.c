@@ -63,8 +63,6 @@ static const struct {
 	{ KVM_CAP_PMU_CAPABILITY, vpmu },
 	{ KVM_CAP_HALT_POLL, "a halted vCPU sleeps at once" },
 	{ KVM_CAP_LAST_CPU, later },
-	{ KVM_CAP_DIRTY_LOG_RING, later },
-	{ KVM_CAP_DIRTY_LOG_RING_ACQ_REL, later },
 	{ KVM_CAP_SGX_ATTRIBUTE, removed },
 	{ KVM_CAP_VM_COPY_ENC_CONTEXT_FROM, removed },
 	{ KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM, removed },

@@ -71,7 +71,7 @@ static enum lodge_emulate_result mmio_write(struct lodge_emulate *em, gpa_t gpa,
 	bool is_lapic = vcpu->lapic && lodge_lapic_covers(vcpu, gpa);
 
 	if (!is_lapic && lodge_gpa_is_ram(vcpu->vm, gpa, true))
-		return memory_result(lodge_guest_write(vcpu->vm, gpa, buf, len));
+		return memory_result(lodge_guest_write(vcpu, gpa, buf, len));
 	if (len > 8)
 		return EMULATE_IO;
 	if (is_lapic && !lodge_lapic_mmio_write(vcpu, gpa, len, buf))
@@ -92,7 +92,7 @@ static enum lodge_emulate_result mmio_exchange(struct lodge_emulate *em, gpa_t g
 		return EMULATE_IO;
 	memcpy(expected, old, len);
 	memcpy(replacement, new, len);
-	ret = lodge_guest_cmpxchg(vcpu->vm, gpa, expected, replacement, len);
+	ret = lodge_guest_cmpxchg(vcpu, gpa, expected, replacement, len);
 	if (ret < 0)
 		return memory_result(ret);
 	return ret ? EMULATE_DONE : EMULATE_RETRY;

@@ -13,6 +13,7 @@
 /* One try at a piece inside a page. */
 struct guest_access {
 	struct lodge_vm *vm;
+	struct lodge_vcpu *vcpu;	/* that writes */
 	gpa_t gpa;
 	unsigned int len;
 	bool write;
@@ -83,7 +84,7 @@ static int access_write_try(struct guest_access *access, const void *buf)
 		pagefault_disable();
 		left = __copy_to_user_inatomic((void __user *)access->hva, buf, access->len);
 		pagefault_enable();
-		lodge_dirty_mark(slot, access->gpa >> PAGE_SHIFT);
+		lodge_dirty_mark(access->vcpu, slot, access->gpa >> PAGE_SHIFT);
 	}
 	read_unlock(lock);
 	return left;
@@ -160,12 +161,12 @@ int lodge_guest_read(struct lodge_vm *vm, gpa_t gpa, void *buf, size_t len)
 	return 0;
 }
 
-int lodge_guest_write(struct lodge_vm *vm, gpa_t gpa, const void *buf, size_t len)
+int lodge_guest_write(struct lodge_vcpu *vcpu, gpa_t gpa, const void *buf, size_t len)
 {
-	struct guest_access access = { .vm = vm, .gpa = gpa, .write = true };
+	struct guest_access access = { .vm = vcpu->vm, .vcpu = vcpu, .gpa = gpa, .write = true };
 	int ret;
 
-	if (!access_allowed(vm))
+	if (!access_allowed(vcpu->vm))
 		return -EFAULT;
 	for (; len; len -= access.len, buf += access.len, access.gpa += access.len) {
 		access.len = access_piece_len(access.gpa, len);
@@ -176,11 +177,11 @@ int lodge_guest_write(struct lodge_vm *vm, gpa_t gpa, const void *buf, size_t le
 	return 0;
 }
 
-int lodge_guest_try_write(struct lodge_vm *vm, gpa_t gpa, const void *buf, unsigned int len)
+int lodge_guest_try_write(struct lodge_vcpu *vcpu, gpa_t gpa, const void *buf, unsigned int len)
 {
-	struct guest_access access = { .vm = vm, .gpa = gpa, .len = len, .write = true };
+	struct guest_access access = { .vm = vcpu->vm, .vcpu = vcpu, .gpa = gpa, .len = len, .write = true };
 
-	if (WARN_ON_ONCE(current->mm != vm->mm || access_piece_len(gpa, len) != len))
+	if (WARN_ON_ONCE(current->mm != vcpu->vm->mm || access_piece_len(gpa, len) != len))
 		return -EFAULT;
 	return access_write_try(&access, buf) ? -EFAULT : 0;
 }
@@ -229,9 +230,10 @@ static int access_cmpxchg(hva_t hva, void *old, const void *new, unsigned int le
 	return differs < 0 ? -EFAULT : !differs;
 }
 
-int lodge_guest_cmpxchg(struct lodge_vm *vm, gpa_t gpa, void *old, const void *new, unsigned int len)
+int lodge_guest_cmpxchg(struct lodge_vcpu *vcpu, gpa_t gpa, void *old, const void *new, unsigned int len)
 {
-	struct guest_access access = { .vm = vm, .gpa = gpa, .len = len, .write = true };
+	struct lodge_vm *vm = vcpu->vm;
+	struct guest_access access = { .vm = vm, .vcpu = vcpu, .gpa = gpa, .len = len, .write = true };
 	struct lodge_memslot *slot;
 	int ret = 0;
 
@@ -247,7 +249,7 @@ int lodge_guest_cmpxchg(struct lodge_vm *vm, gpa_t gpa, void *old, const void *n
 			ret = access_cmpxchg(access.hva, old, new, len);
 			pagefault_enable();
 			if (ret > 0)
-				lodge_dirty_mark(slot, gpa >> PAGE_SHIFT);
+				lodge_dirty_mark(vcpu, slot, gpa >> PAGE_SHIFT);
 		}
 		read_unlock(&vm->mmu->lock);
 		if (!slot)

@@ -3,7 +3,7 @@
  * The dirty log: which pages of a slot were written since it was last read. Writers, guest or lodge itself, set bits
  * with mmu->lock held shared; a harvest takes bits and write-protects their pages with it held exclusive, a batch at a
  * time, and flushes once before it returns. Write protection itself is in table.c, the first write's fault in fault.c.
- * vm->slots_lock is held from the lookup of the slot to the end.
+ * vm->slots_lock is held from the lookup of the slot to the end. With dirty rings (dirty_ring.c) nobody reads it.
  */
 #include <linux/bitmap.h>
 #include <linux/mm.h>
@@ -24,7 +24,7 @@ struct lodge_dirty *lodge_dirty_alloc(const struct lodge_mmu *mmu, u64 npages)
 	struct lodge_dirty *dirty;
 
 	dirty = kvzalloc(struct_size(dirty, bits, dirty_words(npages)), GFP_KERNEL_ACCOUNT);
-	if (dirty && READ_ONCE(mmu->dirty_initially_set))
+	if (dirty && lodge_dirty_starts_set(mmu))
 		bitmap_set(dirty->bits, 0, npages);
 	return dirty;
 }
@@ -70,8 +70,7 @@ static void dirty_take(struct lodge_mmu *mmu, const struct lodge_memslot *slot, 
 	write_unlock(&mmu->lock);
 }
 
-/* Protected pages are written without a mark by nobody once this returns. */
-static void dirty_flush(struct lodge_mmu *mmu)
+void lodge_dirty_flush(struct lodge_mmu *mmu)
 {
 	struct lodge_gather gather = LODGE_GATHER_INIT(gather, true);
 	u64 zapped;
@@ -100,7 +99,7 @@ static int dirty_harvest(struct lodge_mmu *mmu, const struct lodge_memslot *slot
 		}
 		cond_resched();
 	}
-	dirty_flush(mmu);
+	lodge_dirty_flush(mmu);
 	return ret;
 }
 
@@ -117,6 +116,8 @@ int lodge_dirty_log_get(struct lodge_vm *vm, const struct kvm_dirty_log *log)
 	struct lodge_memslot *slot;
 	int ret;
 
+	if (READ_ONCE(vm->dirty_ring_bytes))
+		return -ENXIO;
 	mutex_lock(&vm->slots_lock);
 	ret = dirty_find(vm, log->slot, &slot);
 	if (!ret && READ_ONCE(vm->user_dirty_protect))
@@ -146,7 +147,7 @@ static int dirty_clear(struct lodge_mmu *mmu, const struct lodge_memslot *slot, 
 		dirty_take(mmu, slot, log->first_page / BITS_PER_LONG + done, n, mask, taken);
 		cond_resched();
 	}
-	dirty_flush(mmu);
+	lodge_dirty_flush(mmu);
 	return ret;
 }
 
@@ -156,6 +157,8 @@ int lodge_dirty_log_clear(struct lodge_vm *vm, const struct kvm_clear_dirty_log 
 	u64 left;
 	int ret;
 
+	if (READ_ONCE(vm->dirty_ring_bytes))
+		return -ENXIO;
 	mutex_lock(&vm->slots_lock);
 	ret = log->slot >> 16 || log->slot >= LODGE_MAX_MEMSLOTS || log->first_page % BITS_PER_LONG ? -EINVAL : 0;
 	if (!ret)

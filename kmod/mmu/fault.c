@@ -33,6 +33,7 @@ struct fault_place {
 
 /* One attempt, under one hold of the lock. */
 struct fault {
+	struct lodge_vcpu *vcpu;
 	struct lodge_mmu *mmu;
 	struct lodge_memslot *slot;
 	gfn_t gfn;
@@ -103,7 +104,7 @@ static enum fault_step fault_make_writable(struct fault *fault)
 	if (!fault_exchange(fault, fault->at.entry | entry_writable_bits(true) | entry_accessed_mask()))
 		return FAULT_RACED;
 	if (fault_is_logged(fault))
-		lodge_dirty_mark(fault->slot, fault->gfn);
+		lodge_dirty_mark(fault->vcpu, fault->slot, fault->gfn);
 	return FAULT_DONE;
 }
 
@@ -169,7 +170,7 @@ static enum fault_step fault_map(struct fault *fault, const struct lodge_host_pa
 	if (!fault->write)
 		return FAULT_DONE;
 	if (fault_is_logged(fault))
-		lodge_dirty_mark(fault->slot, fault->gfn);
+		lodge_dirty_mark(fault->vcpu, fault->slot, fault->gfn);
 	return fault->at.writable ? FAULT_DONE : FAULT_NEED_PUSH;
 }
 
@@ -243,8 +244,9 @@ static void fault_drop_stale(struct fault *fault)
  * or changed fails the exchange. The slot is looked up after the exchange: should logging begin anew in between, its
  * write protection follows the slot's publication, so that it either undoes the exchange or its log is marked here.
  */
-static bool fault_first_write(struct lodge_mmu *mmu, gfn_t gfn)
+static bool fault_first_write(struct lodge_vcpu *vcpu, gfn_t gfn)
 {
+	struct lodge_mmu *mmu = vcpu->vm->mmu;
 	struct fault_place at = fault_walk(mmu, gfn);
 	const u64 want = LODGE_ENTRY_PRESENT | LODGE_ENTRY_HOST_WRITABLE;
 	const struct lodge_memslot *slot;
@@ -254,13 +256,15 @@ static bool fault_first_write(struct lodge_mmu *mmu, gfn_t gfn)
 		return false;
 	slot = lodge_memslot_find_rcu(mmu->vm, gfn);
 	if (slot)
-		lodge_dirty_mark(slot, gfn);
+		lodge_dirty_mark(vcpu, slot, gfn);
 	return true;
 }
 
-static noinline int fault_atomic(struct lodge_mmu *mmu, gfn_t gfn, u32 access)
+static noinline int fault_atomic(struct lodge_vcpu *vcpu, gfn_t gfn, u32 access)
 {
+	struct lodge_mmu *mmu = vcpu->vm->mmu;
 	struct fault fault = {
+		.vcpu = vcpu,
 		.mmu = mmu,
 		.gfn = gfn,
 		.write = access & LODGE_ACCESS_WRITE,
@@ -286,12 +290,12 @@ int lodge_mmu_fault_atomic(struct lodge_vcpu *vcpu, gpa_t gpa, u32 access)
 	gfn_t gfn = gpa >> PAGE_SHIFT;
 
 	lockdep_assert_irqs_disabled();
-	if ((access & LODGE_ACCESS_WRITE) && READ_ONCE(mmu->nr_logged) && fault_first_write(mmu, gfn))
+	if ((access & LODGE_ACCESS_WRITE) && READ_ONCE(mmu->nr_logged) && fault_first_write(vcpu, gfn))
 		return LODGE_FAULT_DONE;
 	/* A device's registers: no lock needed to say so. */
 	if (!lodge_memslot_find_rcu(vcpu->vm, gfn))
 		return LODGE_FAULT_MMIO;
-	return fault_atomic(mmu, gfn, access);
+	return fault_atomic(vcpu, gfn, access);
 }
 
 /* Get what the attempt lacked. */
@@ -321,6 +325,7 @@ static int fault_provide(struct fault *fault, enum fault_step step)
 int lodge_mmu_fault(struct lodge_vcpu *vcpu, gpa_t gpa, u32 access)
 {
 	struct fault fault = {
+		.vcpu = vcpu,
 		.mmu = vcpu->vm->mmu,
 		.gfn = gpa >> PAGE_SHIFT,
 		.write = access & LODGE_ACCESS_WRITE,

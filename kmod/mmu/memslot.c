@@ -263,7 +263,7 @@ static void memslot_sync_tables(struct lodge_mmu *mmu, const struct lodge_memslo
 		lodge_table_zap(mmu, old->base_gfn, old->base_gfn + old->npages, gather);
 	else if (!new->dirty)
 		lodge_table_collapse(mmu, new, gather);
-	else if (!READ_ONCE(mmu->dirty_initially_set))
+	else if (!lodge_dirty_starts_set(mmu))
 		lodge_table_protect(mmu, new->base_gfn, new->base_gfn + new->npages);
 }
 

@@ -54,6 +54,27 @@ int lodge_dirty_log_clear(struct lodge_vm *vm, const struct kvm_clear_dirty_log 
  */
 void lodge_dirty_log_configure(struct lodge_vm *vm, u64 flags);
 
+#define LODGE_DIRTY_RING_BYTES	(65536 * sizeof(struct kvm_dirty_gfn))	/* the largest ring */
+
+/**
+ * lodge_dirty_ring_enable() - KVM_ENABLE_CAP(KVM_CAP_DIRTY_LOG_RING): every vCPU made from now on has a ring
+ * Return: 0; -EINVAL (no power of 2, too small, enabled before, vCPUs there), -E2BIG.
+ * Context: vm->lock held.
+ */
+int lodge_dirty_ring_enable(struct lodge_vm *vm, u32 bytes);
+int lodge_dirty_ring_create(struct lodge_vcpu *vcpu);	/* 0 or -ENOMEM; nothing where rings are off */
+void lodge_dirty_ring_destroy(struct lodge_vcpu *vcpu);
+
+/* The pages of a vCPU's mapping that are the ring's. */
+bool lodge_dirty_ring_maps(const struct lodge_vm *vm, unsigned long pgoff);
+struct page *lodge_dirty_ring_page(struct lodge_vcpu *vcpu, unsigned long pgoff);
+
+/* Takes LODGE_REQ_DIRTY_RING; true: the ring is as good as full, and user space must hear of it. The vCPU is held. */
+bool lodge_dirty_ring_stops(struct lodge_vcpu *vcpu);
+
+/* KVM_RESET_DIRTY_RINGS: the number of entries, or -EINVAL where rings are off. May sleep. */
+int lodge_dirty_rings_reset(struct lodge_vm *vm);
+
 /**
  * lodge_guest_read() - copy from guest memory
  * Return: 0, -EFAULT when a page is in no memslot or the VMM's mapping does not give it.
@@ -69,14 +90,14 @@ int lodge_guest_read(struct lodge_vm *vm, gpa_t gpa, void *buf, size_t len);
  * Context: in the section, or interrupts off in the VMM's mm.
  */
 bool lodge_guest_peek(struct lodge_vm *vm, gpa_t gpa, void *buf, unsigned int len);
-/* -EFAULT also for a read-only slot. Marks dirty. */
-int lodge_guest_write(struct lodge_vm *vm, gpa_t gpa, const void *buf, size_t len);
+/* -EFAULT also for a read-only slot. Marks dirty, in @vcpu's ring: the caller holds it. */
+int lodge_guest_write(struct lodge_vcpu *vcpu, gpa_t gpa, const void *buf, size_t len);
 
 /*
  * The same for bytes inside one page, without sleeping and without letting others run before it is done: -EFAULT
  * also when the page is not there now.
  */
-int lodge_guest_try_write(struct lodge_vm *vm, gpa_t gpa, const void *buf, unsigned int len);
+int lodge_guest_try_write(struct lodge_vcpu *vcpu, gpa_t gpa, const void *buf, unsigned int len);
 
 /* Whether a GPA lies in a memslot (for writes: one that is not read-only). RCU inside; any context. */
 bool lodge_gpa_is_ram(struct lodge_vm *vm, gpa_t gpa, bool write);
@@ -86,7 +107,7 @@ bool lodge_gpa_is_ram(struct lodge_vm *vm, gpa_t gpa, bool write);
  * @old: in: expected, out: what was there; @len 1, 2, 4, 8 or 16, naturally aligned
  * Return: 1 exchanged, 0 compared unequal, -EFAULT.
  */
-int lodge_guest_cmpxchg(struct lodge_vm *vm, gpa_t gpa, void *old, const void *new, unsigned int len);
+int lodge_guest_cmpxchg(struct lodge_vcpu *vcpu, gpa_t gpa, void *old, const void *new, unsigned int len);
 
 /* What a nested fault came to. */
 enum lodge_fault_result {

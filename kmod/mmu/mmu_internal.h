@@ -272,17 +272,30 @@ static inline bool lodge_mm_is_invalidating(const struct lodge_mm *mm, hva_t sta
 	return !lodge_mm_is_quiet(mm) && start < READ_ONCE(mm->end) && end > READ_ONCE(mm->start);
 }
 
+/* dirty_ring.c: an entry for a page that was not in a ring. The vCPU is held. */
+void lodge_dirty_ring_push(struct lodge_vcpu *vcpu, u16 slot, u64 offset);
+
 /* dirty.c */
 
-/* A page of @slot was written. Lock shared, or RCU. */
-static __always_inline void lodge_dirty_mark(const struct lodge_memslot *slot, gfn_t gfn)
+/* A page of @slot was written by @vcpu, or for it. Lock shared, or RCU. */
+static __always_inline void lodge_dirty_mark(struct lodge_vcpu *vcpu, const struct lodge_memslot *slot, gfn_t gfn)
 {
 	u64 i = gfn - slot->base_gfn;
 
 	/* Most writes hit a page that is dirty already: spare the locked operation. */
-	if (slot->dirty && !test_bit(i, slot->dirty->bits))
-		set_bit(i, slot->dirty->bits);
+	if (slot->dirty && !test_bit(i, slot->dirty->bits) && !test_and_set_bit(i, slot->dirty->bits) &&
+	    unlikely(vcpu->dirty_ring))
+		lodge_dirty_ring_push(vcpu, slot->id, i);
 }
+
+/* Whether a log begins with all bits set, and its pages writable. */
+static inline bool lodge_dirty_starts_set(const struct lodge_mmu *mmu)
+{
+	return READ_ONCE(mmu->dirty_initially_set) && !READ_ONCE(mmu->vm->dirty_ring_bytes);
+}
+
+/* Pages that were protected under the lock are written without a mark by nobody once this returns. */
+void lodge_dirty_flush(struct lodge_mmu *mmu);
 
 struct lodge_dirty *lodge_dirty_alloc(const struct lodge_mmu *mmu, u64 npages);
 

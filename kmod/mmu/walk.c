@@ -11,7 +11,7 @@
 
 static int walk_read(void *context, gpa_t gpa, void *entry, unsigned int len)
 {
-	return lodge_guest_read(context, gpa, entry, len);
+	return lodge_guest_read(((struct lodge_vcpu *)context)->vm, gpa, entry, len);
 }
 
 static int walk_exchange(void *context, gpa_t gpa, u64 old, u64 new, unsigned int len)
@@ -49,7 +49,7 @@ int lodge_mmu_walk(struct lodge_vcpu *vcpu, gva_t gva, u32 access, struct lodge_
 {
 	struct lodge_walk_config config = walk_config(vcpu, access);
 
-	return lodge_walk_core(&config, &walk_ops, vcpu->vm, gva, access, walk);
+	return lodge_walk_core(&config, &walk_ops, vcpu, gva, access, walk);
 }
 
 static int walk_peek(void *context, gpa_t gpa, void *entry, unsigned int len)
@@ -76,5 +76,5 @@ int lodge_mmu_translate(struct lodge_vcpu *vcpu, gva_t gva, struct lodge_walk *w
 	struct lodge_walk_config config = walk_config(vcpu, LODGE_ACCESS_USER);
 
 	config.probe = true;
-	return lodge_walk_core(&config, &walk_ops, vcpu->vm, gva, LODGE_ACCESS_READ, walk);
+	return lodge_walk_core(&config, &walk_ops, vcpu, gva, LODGE_ACCESS_READ, walk);
 }
