@@ -62,6 +62,8 @@ static void svme_cleared(void)
 	vm = vm_create();
 	run.vcpu = vcpu_add(vm, 0);
 	vcpu_entry(run.vcpu, guest_spins);
+	/* Loads the msr module where it is not there: its end is a signal, which must not be the vCPU thread's. */
+	efer = host_msr_get(0, MSR_EFER);
 	thread = thread_start(run_until_error, &run);
 	wait_until(READ_ONCE(run.exits) > 10);
 	efer = host_msr_get(0, MSR_EFER);
