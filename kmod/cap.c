@@ -32,6 +32,7 @@ static const struct {
 } caps[] = {
 	/* memory */
 	{ KVM_CAP_USER_MEMORY, 1 },
+	{ KVM_CAP_USER_MEMORY2, 1 },
 	{ KVM_CAP_NR_MEMSLOTS, LODGE_MAX_MEMSLOTS },
 	{ KVM_CAP_SYNC_MMU, 1 },
 	{ KVM_CAP_DESTROY_MEMORY_REGION_WORKS, 1 },

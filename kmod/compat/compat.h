@@ -11,6 +11,7 @@
 
 #include <linux/eventfd.h>
 #include <linux/hrtimer.h>
+#include <linux/kvm.h>
 #include <linux/smp.h>
 #include <linux/syscore_ops.h>
 #include <linux/thread_info.h>
@@ -31,6 +32,23 @@ static inline void hrtimer_setup(struct hrtimer *timer, enum hrtimer_restart (*f
 	hrtimer_init(timer, clock, mode);
 	timer->function = function;
 }
+#endif
+
+/* The wider form of KVM_SET_USER_MEMORY_REGION, for headers from before it: <linux/kvm.h> since 6.8. */
+#ifndef KVM_SET_USER_MEMORY_REGION2
+struct kvm_userspace_memory_region2 {
+	__u32 slot;
+	__u32 flags;
+	__u64 guest_phys_addr;
+	__u64 memory_size;
+	__u64 userspace_addr;
+	__u64 guest_memfd_offset;
+	__u32 guest_memfd;
+	__u32 pad1;
+	__u64 pad2[14];
+};
+#define KVM_SET_USER_MEMORY_REGION2	_IOW(KVMIO, 0x49, struct kvm_userspace_memory_region2)
+#define KVM_CAP_USER_MEMORY2		231
 #endif
 
 /* MSR accessors of 64 bits, by their newer names. */

@@ -27,19 +27,28 @@ static void table_account(struct lodge_mmu *mmu, const u64 *table, int n)
 	lruvec_stat_mod_folio(virt_to_folio(table), NR_SECONDARY_PAGETABLE, n);
 }
 
+/*
+ * vCPUs of several nodes fill one cache, each with pages of its own. The CPU that faults is the one that will walk the
+ * table most, so a page of its node is preferred. A page that was seen may be taken by another; its node stays true.
+ */
 static struct page *table_cache_take(struct lodge_mmu *mmu)
 {
-	struct page *page;
-	int i;
+	struct page *page, *seen;
+	int i, node = numa_mem_id();
+	bool any;
 
-	for (i = 0; i < LODGE_TABLE_CACHE; i++) {
-		if (!READ_ONCE(mmu->cache[i]))
-			continue;
-		page = xchg(&mmu->cache[i], NULL);
-		if (page)
-			return page;
+	for (any = false;; any = true) {
+		for (i = 0; i < LODGE_TABLE_CACHE; i++) {
+			seen = READ_ONCE(mmu->cache[i]);
+			if (!seen || (!any && page_to_nid(seen) != node))
+				continue;
+			page = xchg(&mmu->cache[i], NULL);
+			if (page)
+				return page;
+		}
+		if (any)
+			return NULL;
 	}
-	return NULL;
 }
 
 /* @page is zeroed. */
