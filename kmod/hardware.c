@@ -120,6 +120,11 @@ void lodge_hardware_lost(void)
 	WRITE_ONCE(hardware_lost, true);
 }
 
+bool lodge_hardware_is_lost(void)
+{
+	return READ_ONCE(hardware_lost);
+}
+
 int lodge_hardware_get(void)
 {
 	int ret = 0;
@@ -128,6 +133,7 @@ int lodge_hardware_get(void)
 	mutex_lock(&hardware_lock);
 	if (!hardware_users) {
 		ret = hardware_enable_all();
+		WRITE_ONCE(hardware_lost, false);
 		if (!ret && !hardware_has_emergency)
 			hardware_has_emergency = lodge_compat_emergency_register(hardware_emergency);
 	} else if (READ_ONCE(hardware_lost)) {

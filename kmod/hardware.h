@@ -16,5 +16,6 @@ void lodge_hardware_put(void);
 
 /* A guest found the feature gone: whoever asks for it next has it switched on again. Any context. */
 void lodge_hardware_lost(void);
+bool lodge_hardware_is_lost(void);	/* and nobody has asked since */
 
 #endif

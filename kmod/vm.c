@@ -105,7 +105,8 @@ struct lodge_vm *lodge_vm_create(void)
 	struct lodge_vm *vm;
 	int ret;
 
-	if (wait_event_killable(vm_freed, atomic_read(&vm_nr_dying) <= VM_DYING_MAX))
+	/* After a loss of the CPU feature the dead go first: with the last of them it is given back and taken anew. */
+	if (wait_event_killable(vm_freed, atomic_read(&vm_nr_dying) <= (lodge_hardware_is_lost() ? 0 : VM_DYING_MAX)))
 		return ERR_PTR(-EINTR);
 	ret = lodge_hardware_get();
 	if (ret)
