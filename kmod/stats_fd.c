@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KVM_GET_STATS_FD: a file that describes and gives the statistics of a VM or a vCPU; its form is KVM's (api.rst of
- * the kernel, "KVM_GET_STATS_FD"), and so are the names of what KVM counts too. A read makes the whole image anew from
+ * the kernel, "KVM_GET_STATS_FD"), and so are its ID and the names of what KVM counts too. A read makes the whole image anew from
  * single words that their owners write. The file holds its VM. No locks.
  */
 #include "stats_fd.h"
@@ -99,10 +99,10 @@ static ssize_t stats_read(struct lodge_vm *vm, struct lodge_vcpu *vcpu, char __u
 	if (!image)
 		return -ENOMEM;
 	if (vcpu) {
-		snprintf(image->id, sizeof(image->id), "lodge-%d/vcpu-%u", vm->pid, vcpu->id);
+		snprintf(image->id, sizeof(image->id), "kvm-%d/vcpu-%u", vm->pid, vcpu->id);
 		len = stats_fill(image, stats_vcpu_rows, ARRAY_SIZE(stats_vcpu_rows), vm, vcpu);
 	} else {
-		snprintf(image->id, sizeof(image->id), "lodge-%d", vm->pid);
+		snprintf(image->id, sizeof(image->id), "kvm-%d", vm->pid);
 		len = stats_fill(image, stats_vm_rows, ARRAY_SIZE(stats_vm_rows), vm, NULL);
 	}
 	ret = simple_read_from_buffer(user, size, pos, image, len);

@@ -48,6 +48,7 @@ static void stats_check(const struct stats *stats)
 	CHECK_GE(h->desc_offset, sizeof(*h));
 	CHECK_GE(h->data_offset, h->desc_offset + h->num_desc * (sizeof(struct kvm_stats_desc) + h->name_size));
 	CHECK_NE(memchr(stats->image + h->id_offset, 0, h->name_size), NULL);
+	CHECK_EQ(memcmp(stats->image + h->id_offset, "kvm-", 4), 0);	/* what programs written for KVM look for */
 	for (i = 0; i < h->num_desc; i++) {
 		const struct kvm_stats_desc *desc = stats_desc(stats, i);
 		const char *name = (const char *)(desc + 1);
