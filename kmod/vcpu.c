@@ -227,7 +227,7 @@ static struct page *vcpu_lazy_page(struct page **slot)
 		return page;
 	page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (!page)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	old = cmpxchg(slot, NULL, page);
 	if (old) {
 		__free_page(page);
@@ -240,7 +240,7 @@ void *lodge_vcpu_pio_data(struct lodge_vcpu *vcpu)
 {
 	struct page *page = vcpu_lazy_page(&vcpu->pio_page);
 
-	return page ? page_address(page) : NULL;
+	return IS_ERR(page) ? NULL : page_address(page);
 }
 
 struct page *lodge_vcpu_mapped_page(struct lodge_vcpu *vcpu, unsigned long index)

@@ -19,7 +19,7 @@
 struct lodge_vcpu *lodge_vcpu_create(struct lodge_vm *vm, u32 id);
 void lodge_vcpu_free(struct lodge_vcpu *vcpu);
 
-/* The page behind an offset of the mapping, made on first use; NULL past the end or without memory. */
+/* The page behind an offset of the mapping, made on first use; NULL past the end, ERR_PTR(-ENOMEM). */
 struct page *lodge_vcpu_mapped_page(struct lodge_vcpu *vcpu, unsigned long index);
 
 /* vcpu_ioctl.c: an fd for the vCPU, which takes a reference on its VM. -errno on failure. */

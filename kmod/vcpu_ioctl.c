@@ -484,6 +484,9 @@ static vm_fault_t vcpu_mmap_fault(struct vm_fault *vmf)
 
 	if (!page)
 		return VM_FAULT_SIGBUS;
+	/* The kernel makes room, at whoever's cost, and tries again. */
+	if (IS_ERR(page))
+		return VM_FAULT_OOM;
 	get_page(page);
 	vmf->page = page;
 	return 0;

@@ -539,6 +539,35 @@ static void guest_faults(void)
 	vm_free(vm);
 }
 
+/* A page of the run area that cannot be had now is no SIGBUS: the kernel tries again. */
+static void run_area(void)
+{
+	struct vm *vm = vm_create_bare();
+	long size = CHECK_OK(xioctl(vm->sys, KVM_GET_VCPU_MMAP_SIZE, 0));
+	unsigned int n, hits = 0;
+	bool hit;
+
+	if (nth_fd < 0)
+		nth_open();
+	for (n = 1, hit = true; hit; n++) {
+		int fd = (int)CHECK_OK(xioctl(vm->fd, KVM_CREATE_VCPU, n - 1));
+		volatile u8 *p = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+		CHECK(p != MAP_FAILED);
+		CHECK_LE(n, MAX_FAILURES);
+		CHECK_EQ(p[0], 0);
+		nth_arm(n);
+		p[PAGE_SIZE] = 1;
+		hit = nth_disarm();
+		hits += hit;
+		CHECK_EQ(p[PAGE_SIZE], 1);
+		CHECK_EQ(munmap((void *)p, (size_t)size), 0);
+		CHECK_EQ(close(fd), 0);
+	}
+	CHECK_GE(hits, 1);
+	vm_free(vm);
+}
+
 static const struct test tests[] = {
 	TEST(vm),
 	TEST_SECONDS(vcpu, 60),
@@ -547,6 +576,7 @@ static const struct test tests[] = {
 	TEST(eventfds),
 	TEST(tables_of_the_vm),
 	TEST(state_of_the_vcpu),
+	TEST(run_area),
 	TEST_SECONDS(guest_faults, 60),
 };
 
