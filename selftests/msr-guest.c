@@ -4,6 +4,8 @@
  * writes the host reads; unknown MSRs and forbidden values are #GP(0) and
  * change nothing.
  */
+#include <stdlib.h>
+
 #include "modes.h"
 
 static const u32 plain[] = {
@@ -211,12 +213,40 @@ static void user_mode_is_gp(void)
 	vm_free(vm);
 }
 
+/* User space may set what the CPU has before, or without, telling the guest of it. */
+static void efer_by_user_space(void)
+{
+	struct vm *vm = vm_create();
+	struct vcpu *vcpu = vcpu_add_bare(vm, 0);
+	struct kvm_cpuid2 *table = supported_cpuid(vm->sys);
+	struct kvm_cpuid_entry2 *entry = cpuid_entry(table, 0x80000001, 0);
+	const u64 given = EFER_SCE | EFER_LME | EFER_NX;
+
+	CHECK(entry);
+	entry->edx &= ~(u32)(BIT(11) | BIT(20) | BIT(29));	/* SYSCALL, NX, long mode */
+	cpuid_set(vcpu, table);
+	CHECK_EQ(msr_set_try(vcpu, MSR_EFER, given), 1);
+	CHECK_EQ(msr_get(vcpu, MSR_EFER), given);
+	/* What the CPU lacks. */
+	CHECK_EQ(msr_set_try(vcpu, MSR_EFER, BIT(1)), 0);
+	CHECK_EQ(msr_set_try(vcpu, MSR_EFER, given | BIT(40)), 0);
+	CHECK_EQ(msr_get(vcpu, MSR_EFER), given);
+	/* The CPU's own. */
+	CHECK_EQ(msr_set_try(vcpu, MSR_EFER, EFER_LME | EFER_LMA), 1);
+	CHECK_EQ(msr_get(vcpu, MSR_EFER), EFER_LME);
+	CHECK_EQ(msr_set_try(vcpu, MSR_EFER, 0), 1);
+	CHECK_EQ(msr_get(vcpu, MSR_EFER), 0);
+	free(table);
+	vm_free(vm);
+}
+
 static const struct test tests[] = {
 	TEST(shared_with_the_host),
 	TEST(unknown_is_gp),
 	TEST(bad_values_are_gp),
 	TEST(non_canonical_is_gp),
 	TEST(efer),
+	TEST(efer_by_user_space),
 	TEST(operand_widths),
 	TEST(user_mode_is_gp),
 };
