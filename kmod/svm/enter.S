@@ -12,6 +12,8 @@
 #include <asm/msr-index.h>
 #include <asm/nospec-branch.h>
 
+#include "../return_buffer.h"
+
 #define GPR(n)	(8 * (n))
 
 	.section .noinstr.text, "ax"
@@ -75,7 +77,9 @@ SYM_FUNC_START(svm_enter)
 	vmload	%rax
 
 	/* The guest must not steer the host's returns, nor leave values for it to speculate with. */
-	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT
+	ALTERNATIVE "jmp .Lno_fill", "", X86_FEATURE_RSB_VMEXIT
+	LODGE_FILL_RETURN_BUFFER
+.Lno_fill:
 	CALL_UNTRAIN_RET
 	/* Where the host wants a whole branch-prediction barrier: its own is a call that modules may not make. */
 	ALTERNATIVE_2 "jmp .Lno_barrier", "", X86_FEATURE_ENTRY_IBPB, "", X86_FEATURE_IBPB_ON_VMEXIT

@@ -16,6 +16,7 @@
 #include <asm/segment.h>
 
 #include "vmcs.h"
+#include "../return_buffer.h"
 
 #ifdef X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT
 #define VMX_CLEAR_BHB	X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT
@@ -103,7 +104,13 @@ SYM_INNER_LABEL(vmx_exited, SYM_L_GLOBAL)
 
 	/* The guest must not steer the host's returns and branches, nor leave values for it to speculate with. */
 .Lprotect:
-	FILL_RETURN_BUFFER %rcx, RSB_CLEAR_LOOPS, X86_FEATURE_RSB_VMEXIT, X86_FEATURE_RSB_VMEXIT_LITE
+	ALTERNATIVE "jmp .Lno_fill", "", X86_FEATURE_RSB_VMEXIT
+	LODGE_FILL_RETURN_BUFFER
+.Lno_fill:
+	/* Instead of all, on CPUs that protect every entry but the first. */
+	ALTERNATIVE "jmp .Lno_fill_one", "", X86_FEATURE_RSB_VMEXIT_LITE
+	__FILL_ONE_RETURN
+.Lno_fill_one:
 	/* Restricting indirect branches begins with the write, even of the value that is there: SDM 4, IA32_SPEC_CTRL. */
 	ALTERNATIVE "jmp .Lno_ibrs", "", X86_FEATURE_KERNEL_IBRS
 	mov	$MSR_IA32_SPEC_CTRL, %ecx
