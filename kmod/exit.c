@@ -258,7 +258,34 @@ int lodge_port_complete(struct lodge_vcpu *vcpu)
 	return LODGE_EXIT_RESUME;
 }
 
-/* The value has its place in the vCPU: a local one whose address is given away costs a stack canary. */
+/*
+ * Whether devices in the kernel answered; when the first that covers the port does not, one behind it may. The value
+ * has its place in the vCPU: a local one whose address is given away costs a stack canary.
+ */
+static __always_inline bool port_read(struct lodge_vcpu *vcpu, struct lodge_exit_io *io)
+{
+	struct lodge_io_device *dev = lodge_port_device(vcpu, io->port, io->size);
+
+	if (!dev)
+		return false;
+	io->value = 0;
+	if (likely(dev->ops->read && !dev->ops->read(vcpu, dev, io->port, io->size, &io->value)))
+		return true;
+	return !lodge_io_bus_read(vcpu, LODGE_BUS_PIO, io->port, io->size, &io->value);
+}
+
+static __always_inline bool port_write(struct lodge_vcpu *vcpu, struct lodge_exit_io *io)
+{
+	struct lodge_io_device *dev = lodge_port_device(vcpu, io->port, io->size);
+
+	if (!dev)
+		return false;
+	io->value = vcpu->gprs[LODGE_RAX];
+	if (likely(dev->ops->write && !dev->ops->write(vcpu, dev, io->port, io->size, &io->value)))
+		return true;
+	return !lodge_io_bus_write(vcpu, LODGE_BUS_PIO, io->port, io->size, &io->value);
+}
+
 int lodge_exit_io(struct lodge_vcpu *vcpu)
 {
 	struct lodge_exit_io *io = &vcpu->io;
@@ -266,14 +293,11 @@ int lodge_exit_io(struct lodge_vcpu *vcpu)
 	if (unlikely(io->string))
 		return lodge_defer(vcpu, lodge_vcpu_emulate);
 	if (io->in) {
-		io->value = 0;
-		if (lodge_port_read(vcpu, io->port, io->size, &io->value))
+		if (!port_read(vcpu, io))
 			return lodge_defer(vcpu, port_to_user);
 		port_store(vcpu, io->size, io->value);
-	} else {
-		io->value = vcpu->gprs[LODGE_RAX];
-		if (lodge_port_write(vcpu, io->port, io->size, &io->value))
-			return lodge_defer(vcpu, port_to_user);
+	} else if (!port_write(vcpu, io)) {
+		return lodge_defer(vcpu, port_to_user);
 	}
 	lodge_exit_skip_to(vcpu, io->next_rip);
 	return LODGE_EXIT_RESUME;

@@ -47,7 +47,7 @@ static void io_bus_publish(struct lodge_vm *vm, enum lodge_bus bus, struct lodge
 		table->nr_counted += !table->ranges[i].dev->uncounted;
 	}
 	rcu_assign_pointer(vm->buses[bus], table);
-	/* Pairs with port_find(): who sees the new generation sees the new table. */
+	/* Pairs with lodge_port_find(): who sees the new generation sees the new table. */
 	smp_store_release(&vm->io_generation, vm->io_generation + 1);
 	kvfree_rcu(old, rcu);
 }
@@ -184,13 +184,8 @@ int lodge_io_bus_write(struct lodge_vcpu *vcpu, enum lodge_bus bus, u64 addr, un
 	return ret;
 }
 
-static u32 port_key(u16 port, unsigned int len)
-{
-	return port | len << 16;
-}
-
-/* The first device that covers the port; remembered, so that the next access need not search. */
-static noinline struct lodge_io_device *port_find(struct lodge_vcpu *vcpu, u16 port, unsigned int len)
+/* So that the next access need not search. */
+struct lodge_io_device *lodge_port_find(struct lodge_vcpu *vcpu, u16 port, unsigned int len)
 {
 	/* Taken before the table: a hint from an older table than its generation says cannot be. */
 	u64 generation = smp_load_acquire(&vcpu->vm->io_generation);
@@ -205,43 +200,8 @@ static noinline struct lodge_io_device *port_find(struct lodge_vcpu *vcpu, u16 p
 	range = io_bus_next(table, &at, port, len);
 	if (!range)
 		return NULL;
-	*hint = (struct lodge_io_hint){ .generation = generation, .key = port_key(port, len), .dev = range->dev };
+	*hint = (struct lodge_io_hint){ .generation = generation, .key = lodge_port_key(port, len), .dev = range->dev };
 	return range->dev;
-}
-
-/* The device lives until a grace period after the generation grew. */
-static __always_inline struct lodge_io_device *port_device(struct lodge_vcpu *vcpu, u16 port, unsigned int len)
-{
-	const struct lodge_io_hint *hint = &vcpu->io_hints[port % LODGE_NR_IO_HINTS];
-
-	if (likely(hint->key == port_key(port, len) && hint->generation == READ_ONCE(vcpu->vm->io_generation)))
-		return hint->dev;
-	return port_find(vcpu, port, len);
-}
-
-int lodge_port_read(struct lodge_vcpu *vcpu, u16 port, unsigned int len, u32 *val)
-{
-	struct lodge_io_device *dev = port_device(vcpu, port, len);
-
-	lockdep_assert_irqs_disabled();
-	if (!dev)
-		return -EOPNOTSUPP;
-	if (likely(dev->ops->read && !dev->ops->read(vcpu, dev, port, len, val)))
-		return 0;
-	/* Another device may lie behind this one. */
-	return lodge_io_bus_read(vcpu, LODGE_BUS_PIO, port, len, val);
-}
-
-int lodge_port_write(struct lodge_vcpu *vcpu, u16 port, unsigned int len, const u32 *val)
-{
-	struct lodge_io_device *dev = port_device(vcpu, port, len);
-
-	lockdep_assert_irqs_disabled();
-	if (!dev)
-		return -EOPNOTSUPP;
-	if (likely(dev->ops->write && !dev->ops->write(vcpu, dev, port, len, val)))
-		return 0;
-	return lodge_io_bus_write(vcpu, LODGE_BUS_PIO, port, len, val);
 }
 
 void lodge_io_bus_destroy(struct lodge_vm *vm)

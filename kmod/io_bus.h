@@ -8,6 +8,7 @@
 #ifndef LODGE_IO_BUS_H
 #define LODGE_IO_BUS_H
 
+#include <linux/lockdep.h>
 #include <linux/workqueue.h>
 
 #include "lodge.h"
@@ -50,12 +51,28 @@ int lodge_io_bus_register(struct lodge_vm *vm, enum lodge_bus bus, u64 addr, uns
  */
 void lodge_io_bus_unregister(struct lodge_vm *vm, enum lodge_bus bus, struct lodge_io_device *dev);
 
+/* The slow half of lodge_port_device(): remembers what it finds. */
+struct lodge_io_device *lodge_port_find(struct lodge_vcpu *vcpu, u16 port, unsigned int len);
+
+static inline u32 lodge_port_key(u16 port, unsigned int len)
+{
+	return port | len << 16;
+}
+
 /**
- * lodge_port_read() - lodge_io_bus_read() of a port, by the vCPU's hints where they hold
+ * lodge_port_device() - the first device that covers a port, by the vCPU's hints where they hold
+ * Return: the device, which lives as long as the section; NULL when there is none. Another may lie behind it.
  * Context: in the section.
  */
-int lodge_port_read(struct lodge_vcpu *vcpu, u16 port, unsigned int len, u32 *val);
-int lodge_port_write(struct lodge_vcpu *vcpu, u16 port, unsigned int len, const u32 *val);
+static __always_inline struct lodge_io_device *lodge_port_device(struct lodge_vcpu *vcpu, u16 port, unsigned int len)
+{
+	const struct lodge_io_hint *hint = &vcpu->io_hints[port % LODGE_NR_IO_HINTS];
+
+	lockdep_assert_irqs_disabled();
+	if (likely(hint->key == lodge_port_key(port, len) && hint->generation == READ_ONCE(vcpu->vm->io_generation)))
+		return hint->dev;
+	return lodge_port_find(vcpu, port, len);
+}
 
 /**
  * lodge_io_bus_read() - let the in-kernel devices answer a read

@@ -311,23 +311,29 @@ static u8 pic_chip_read(const struct lodge_pic_chip *chip, bool odd)
 	return READ_ONCE(chip->read_reg_select) ? READ_ONCE(chip->isr) : READ_ONCE(chip->irr);
 }
 
+/* A polled read acknowledges. Not inlined: its lock would cost the common read registers to save. */
+static noinline u8 pic_read_poll(struct lodge_pic *pic, struct lodge_pic_chip *chip, bool odd)
+{
+	unsigned long flags;
+	u8 val;
+
+	raw_spin_lock_irqsave(&pic->lock, flags);
+	val = chip->poll ? pic_poll(pic, chip) : pic_chip_read(chip, odd);
+	pic_unlock(pic, flags);
+	return val;
+}
+
 static int pic_port_read(struct lodge_vcpu *vcpu, struct lodge_io_device *dev, u64 addr, unsigned int len, void *val)
 {
 	struct lodge_pic *pic = container_of(dev, struct lodge_pic, dev);
 	struct lodge_pic_chip *chip = &pic->chips[addr >> 7];
-	unsigned long flags;
 
-	if (unlikely(len != 1)) {
+	if (unlikely(len != 1))
 		memset(val, 0, len);
-		return 0;
-	}
-	if (likely(!READ_ONCE(chip->poll))) {
+	else if (unlikely(READ_ONCE(chip->poll)))
+		*(u8 *)val = pic_read_poll(pic, chip, addr & 1);
+	else
 		*(u8 *)val = pic_chip_read(chip, addr & 1);
-		return 0;
-	}
-	raw_spin_lock_irqsave(&pic->lock, flags);
-	*(u8 *)val = chip->poll ? pic_poll(pic, chip) : pic_chip_read(chip, addr & 1);
-	pic_unlock(pic, flags);
 	return 0;
 }
 

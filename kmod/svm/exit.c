@@ -14,15 +14,14 @@
 
 static int svm_exit_io(struct svm_vcpu *svm)
 {
+	struct lodge_exit_io *io = &svm->vcpu.io;
 	u32 info = svm->vmcb->control.exit_info_1;
 
-	svm->vcpu.io = (struct lodge_exit_io) {
-		.port = info >> SVM_IOIO_PORT_SHIFT,
-		.size = (info >> SVM_IOIO_SIZE_SHIFT) & SVM_IOIO_SIZE_MASK,
-		.in = info & SVM_IOIO_IN,
-		.string = info & SVM_IOIO_STR,
-		.next_rip = svm->vmcb->control.exit_info_2,
-	};
+	io->port = info >> SVM_IOIO_PORT_SHIFT;
+	io->size = (info >> SVM_IOIO_SIZE_SHIFT) & SVM_IOIO_SIZE_MASK;
+	io->in = info & SVM_IOIO_IN;
+	io->string = info & SVM_IOIO_STR;
+	io->next_rip = svm->vmcb->control.exit_info_2;
 	return lodge_exit_io(&svm->vcpu);
 }
 

@@ -106,10 +106,9 @@ void svm_section_leave(struct lodge_vcpu *vcpu)
 }
 
 /* The task-priority register is the VMCB's while the guest runs, the LAPIC's outside. */
-static void svm_sync_tpr(struct svm_vcpu *svm)
+static void svm_sync_tpr(struct lodge_vcpu *vcpu, const struct vmcb_control *control)
 {
-	struct lodge_vcpu *vcpu = &svm->vcpu;
-	u64 cr8 = svm->vmcb->control.int_ctl & SVM_V_TPR;
+	u64 cr8 = control->int_ctl & SVM_V_TPR;
 
 	if (likely(cr8 == vcpu->cr8))
 		return;
@@ -119,10 +118,8 @@ static void svm_sync_tpr(struct svm_vcpu *svm)
 }
 
 /* What was handed over is delivered, but for what the exit cut short. */
-static void svm_complete_injection(struct svm_vcpu *svm)
+static void svm_complete_injection(struct svm_vcpu *svm, struct vmcb_control *control)
 {
-	struct vmcb_control *control = &svm->vmcb->control;
-
 	if (unlikely(svm->vcpu.events_injected)) {
 		control->event_inj = 0;
 		svm->vcpu.events_injected = false;
@@ -185,8 +182,8 @@ void svm_run(struct lodge_vcpu *vcpu)
 	control->tlb_control = SVM_TLB_KEEP;
 	control->clean = svm_features.clean;
 
-	svm_sync_tpr(svm);
+	svm_sync_tpr(vcpu, control);
 	if (unlikely(svm->watching))
 		svm_watch_exit(svm);
-	svm_complete_injection(svm);
+	svm_complete_injection(svm, control);
 }

@@ -23,15 +23,14 @@ static u64 vmx_next_rip(struct lodge_vcpu *vcpu)
 
 static int vmx_exit_port(struct vmx_vcpu *vmx)
 {
+	struct lodge_exit_io *io = &vmx->vcpu.io;
 	u32 info = vmcs_read(VMCS_QUALIFICATION);
 
-	vmx->vcpu.io = (struct lodge_exit_io) {
-		.port = info >> VMX_PORT_NUMBER_SHIFT,
-		.size = (info & VMX_PORT_SIZE) + 1,
-		.in = info & VMX_PORT_IN,
-		.string = info & VMX_PORT_STRING,
-		.next_rip = vmx_next_rip(&vmx->vcpu),
-	};
+	io->port = info >> VMX_PORT_NUMBER_SHIFT;
+	io->size = (info & VMX_PORT_SIZE) + 1;
+	io->in = info & VMX_PORT_IN;
+	io->string = info & VMX_PORT_STRING;
+	io->next_rip = vmx_next_rip(&vmx->vcpu);
 	return lodge_exit_io(&vmx->vcpu);
 }
 
