@@ -68,11 +68,8 @@ void lodge_debug_store(struct lodge_vcpu *vcpu)
 	memcpy(vcpu->db, db, sizeof(vcpu->db));
 }
 
-void lodge_host_breakpoints_save(struct lodge_host_breakpoints *host)
+void lodge_host_breakpoints_take(struct lodge_host_breakpoints *host)
 {
-	host->active = hw_breakpoint_active();
-	if (likely(!host->active))
-		return;
 	get_debugreg(host->db[0], 0);
 	get_debugreg(host->db[1], 1);
 	get_debugreg(host->db[2], 2);

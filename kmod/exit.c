@@ -214,14 +214,30 @@ static void port_store(struct lodge_vcpu *vcpu, unsigned int size, u32 value)
 		*rax = (*rax & ~0xffULL) | (u8)value;
 }
 
-static int port_to_user(struct lodge_vcpu *vcpu)
+/* The port's value at the place where user space and lodge exchange it. */
+static void port_data_set(void *data, unsigned int size, u64 value)
 {
-	const struct lodge_exit_io *io = &vcpu->io;
-	struct kvm_run *run = vcpu->run;
-	void *data = lodge_vcpu_pio_data(vcpu);
+	if (size == 4)
+		*(u32 *)data = value;
+	else if (size == 2)
+		*(u16 *)data = value;
+	else
+		*(u8 *)data = value;
+}
 
-	if (!data)
-		return -ENOMEM;
+static u32 port_data_get(const void *data, unsigned int size)
+{
+	if (size == 4)
+		return READ_ONCE(*(const u32 *)data);
+	return size == 2 ? READ_ONCE(*(const u16 *)data) : READ_ONCE(*(const u8 *)data);
+}
+
+/* Context: any, once there is a page for the data. */
+static int port_fill(struct lodge_vcpu *vcpu, void *data)
+{
+	struct lodge_exit_io *io = &vcpu->io;
+	struct kvm_run *run = vcpu->run;
+
 	run->exit_reason = KVM_EXIT_IO;
 	run->io.direction = io->in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
 	run->io.size = io->size;
@@ -229,31 +245,40 @@ static int port_to_user(struct lodge_vcpu *vcpu)
 	run->io.count = 1;
 	run->io.data_offset = PAGE_SIZE;
 	if (!io->in)
-		memcpy(data, &vcpu->gprs[LODGE_RAX], io->size);
+		port_data_set(data, io->size, vcpu->gprs[LODGE_RAX]);
 	/* A guest may power the machine off by port 0x7e and be resumed: it must not write again (KVM_CAP_DISABLE_QUIRKS). */
-	if (!io->in && io->port == 0x7e && !(READ_ONCE(vcpu->vm->disabled_quirks) & KVM_X86_QUIRK_OUT_7E_INC_RIP)) {
+	if (unlikely(io->port == 0x7e) && !io->in &&
+	    !(READ_ONCE(vcpu->vm->disabled_quirks) & KVM_X86_QUIRK_OUT_7E_INC_RIP)) {
 		lodge_exit_skip_to(vcpu, io->next_rip);
 		return LODGE_EXIT_USER;
 	}
-	vcpu->io.rip = vcpu->rip;
+	io->rip = vcpu->rip;
 	vcpu->completion = LODGE_COMPLETE_PORT;
 	return LODGE_EXIT_USER;
 }
 
-int lodge_port_complete(struct lodge_vcpu *vcpu)
+static int port_first_to_user(struct lodge_vcpu *vcpu)
 {
-	u32 value = 0;
 	void *data = lodge_vcpu_pio_data(vcpu);
 
-	if (!data)
-		return -ENOMEM;
+	return data ? port_fill(vcpu, data) : -ENOMEM;
+}
+
+/* Within the section, but for the page that the first time has to make. */
+static int port_to_user(struct lodge_vcpu *vcpu)
+{
+	struct page *page = READ_ONCE(vcpu->pio_page);
+
+	return likely(page) ? port_fill(vcpu, page_address(page)) : lodge_defer(vcpu, port_first_to_user);
+}
+
+int lodge_port_complete(struct lodge_vcpu *vcpu)
+{
 	/* User space that moved RIP has dropped the instruction. */
 	if (vcpu->rip != vcpu->io.rip)
 		return LODGE_EXIT_RESUME;
-	if (vcpu->io.in) {
-		memcpy(&value, data, vcpu->io.size);
-		port_store(vcpu, vcpu->io.size, value);
-	}
+	if (vcpu->io.in)
+		port_store(vcpu, vcpu->io.size, port_data_get(page_address(vcpu->pio_page), vcpu->io.size));
 	lodge_exit_skip_to(vcpu, vcpu->io.next_rip);
 	return LODGE_EXIT_RESUME;
 }
@@ -294,10 +319,10 @@ int lodge_exit_io(struct lodge_vcpu *vcpu)
 		return lodge_defer(vcpu, lodge_vcpu_emulate);
 	if (io->in) {
 		if (!port_read(vcpu, io))
-			return lodge_defer(vcpu, port_to_user);
+			return port_to_user(vcpu);
 		port_store(vcpu, io->size, io->value);
 	} else if (!port_write(vcpu, io)) {
-		return lodge_defer(vcpu, port_to_user);
+		return port_to_user(vcpu);
 	}
 	lodge_exit_skip_to(vcpu, io->next_rip);
 	return LODGE_EXIT_RESUME;

@@ -191,17 +191,17 @@ struct lodge_io_device *lodge_port_find(struct lodge_vcpu *vcpu, u16 port, unsig
 	u64 generation = smp_load_acquire(&vcpu->vm->io_generation);
 	const struct lodge_io_bus *table = rcu_dereference_check(vcpu->vm->buses[LODGE_BUS_PIO], irqs_disabled());
 	struct lodge_io_hint *hint = &vcpu->io_hints[port % LODGE_NR_IO_HINTS];
-	const struct io_range *range;
+	const struct io_range *range = NULL;
 	unsigned int at;
 
-	if (!table)
-		return NULL;
-	at = io_bus_search(table, port - min_t(u64, port, table->widest));
-	range = io_bus_next(table, &at, port, len);
-	if (!range)
-		return NULL;
-	*hint = (struct lodge_io_hint){ .generation = generation, .key = lodge_port_key(port, len), .dev = range->dev };
-	return range->dev;
+	if (table) {
+		at = io_bus_search(table, port - min_t(u64, port, table->widest));
+		range = io_bus_next(table, &at, port, len);
+	}
+	*hint = (struct lodge_io_hint){
+		.generation = generation, .key = lodge_port_key(port, len), .dev = range ? range->dev : NULL,
+	};
+	return hint->dev;
 }
 
 void lodge_io_bus_destroy(struct lodge_vm *vm)

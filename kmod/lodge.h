@@ -177,13 +177,13 @@ struct lodge_exit_io {
 };
 
 /**
- * struct lodge_io_hint - the device that answered a port last: good while the bus has not changed
- * @generation: vm->io_generation when it was found; 0: none
+ * struct lodge_io_hint - what a port's search found last: good while the bus has not changed
+ * @generation: vm->io_generation when it was searched for
  */
 struct lodge_io_hint {
 	u64 generation;
-	u32 key;		/* port, and the access's length above it */
-	struct lodge_io_device *dev;
+	u32 key;		/* port, and the access's length above it; 0: never searched */
+	struct lodge_io_device *dev;	/* NULL: none, it is user space's */
 };
 
 #define LODGE_NR_IO_HINTS	8	/* by the low bits of the port */

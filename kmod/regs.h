@@ -3,6 +3,8 @@
 #ifndef LODGE_REGS_H
 #define LODGE_REGS_H
 
+#include <asm/debugreg.h>
+
 #include "lodge.h"
 
 /* Debug registers' bits that the kernel's headers do not name: APM 2, 13.1.1. */
@@ -53,8 +55,15 @@ struct lodge_host_breakpoints {
 	bool active;
 	unsigned long db[4], dr7;
 };
-void lodge_host_breakpoints_save(struct lodge_host_breakpoints *host);
+void lodge_host_breakpoints_take(struct lodge_host_breakpoints *host);
 void lodge_host_breakpoints_put_back(const struct lodge_host_breakpoints *host);
+
+static inline void lodge_host_breakpoints_save(struct lodge_host_breakpoints *host)
+{
+	host->active = hw_breakpoint_active();
+	if (unlikely(host->active))
+		lodge_host_breakpoints_take(host);
+}
 
 static inline void lodge_host_breakpoints_restore(const struct lodge_host_breakpoints *host)
 {

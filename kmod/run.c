@@ -304,6 +304,8 @@ static int run_loop(struct lodge_vcpu *vcpu)
 /* An AP that nobody has started yet waits here for INIT and SIPI. */
 static int run_uninitialized(struct lodge_vcpu *vcpu)
 {
+	if (READ_ONCE(vcpu->vm->death))
+		return -EIO;
 	if (lodge_compat_immediate_exit(vcpu->run))
 		return -EINTR;
 	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
@@ -359,6 +361,7 @@ static int run_checked(struct lodge_vcpu *vcpu)
 	if (!lodge_sync_regs_valid(vcpu))
 		return -EINVAL;
 	if (unlikely(run->kvm_dirty_regs)) {
+		lodge_vcpu_request_self(vcpu, LODGE_REQ_EVENT);
 		ret = lodge_sync_regs_load(vcpu);
 		if (ret)
 			return ret;
@@ -375,34 +378,44 @@ static int run_checked(struct lodge_vcpu *vcpu)
 		return -EINTR;
 	}
 	vcpu->ran = true;
-	lodge_vcpu_request_self(vcpu, LODGE_REQ_EVENT);
+	/* User space asks for its window in kvm_run; whoever changes other events says so. */
+	if (vcpu->vm->irqchip_mode != LODGE_IRQCHIP_KERNEL)
+		lodge_vcpu_request_self(vcpu, LODGE_REQ_EVENT);
 	return run_loop(vcpu);
 }
 
-/* What few vCPUs want at the start of KVM_RUN. The thread may have waited for a CPU since the guest was last told. */
-static void run_begin(struct lodge_vcpu *vcpu, sigset_t *saved)
+static int run_once(struct lodge_vcpu *vcpu)
 {
-	if (vcpu->run_wants & LODGE_RUN_SIGSET)
-		sigprocmask(SIG_SETMASK, &vcpu->sigset, saved);
-	if (vcpu->run_wants & LODGE_RUN_STEAL)
-		lodge_vcpu_request_self(vcpu, LODGE_REQ_STEAL);
-}
-
-int lodge_vcpu_run(struct lodge_vcpu *vcpu)
-{
-	sigset_t saved;
 	int ret;
 
-	if (unlikely(vcpu->run_wants))
-		run_begin(vcpu, &saved);
-	if (vcpu->mp_state == KVM_MP_STATE_UNINITIALIZED)
+	if (unlikely(vcpu->mp_state == KVM_MP_STATE_UNINITIALIZED))
 		ret = run_uninitialized(vcpu);
 	else
 		ret = run_checked(vcpu);
 	if (unlikely(vcpu->run->kvm_valid_regs))
 		lodge_sync_regs_store(vcpu);
 	run_publish(vcpu);
-	if (unlikely(vcpu->run_wants & LODGE_RUN_SIGSET))
+	return ret;
+}
+
+/* What few vCPUs want around KVM_RUN. The thread may have waited for a CPU since the guest was last told. */
+static noinline int run_with_wants(struct lodge_vcpu *vcpu)
+{
+	bool masks = vcpu->run_wants & LODGE_RUN_SIGSET;
+	sigset_t saved;
+	int ret;
+
+	if (masks)
+		sigprocmask(SIG_SETMASK, &vcpu->sigset, &saved);
+	if (vcpu->run_wants & LODGE_RUN_STEAL)
+		lodge_vcpu_request_self(vcpu, LODGE_REQ_STEAL);
+	ret = run_once(vcpu);
+	if (masks)
 		sigprocmask(SIG_SETMASK, &saved, NULL);
 	return ret;
+}
+
+int lodge_vcpu_run(struct lodge_vcpu *vcpu)
+{
+	return likely(!vcpu->run_wants) ? run_once(vcpu) : run_with_wants(vcpu);
 }

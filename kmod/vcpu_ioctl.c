@@ -29,12 +29,6 @@
 #include "vcpu.h"
 #include "../uapi/lodge.h"
 
-static long vcpu_run(struct lodge_vcpu *vcpu, struct lodge_ioctl_call *call)
-{
-	WRITE_ONCE(vcpu->tid, current->pid);
-	return lodge_vcpu_run(vcpu);
-}
-
 static long vcpu_get_regs(struct lodge_vcpu *vcpu, struct lodge_ioctl_call *call)
 {
 	lodge_regs_get(vcpu, call->arg);
@@ -399,7 +393,6 @@ static long vcpu_device_attr(struct lodge_vcpu *vcpu, struct lodge_ioctl_call *c
 }
 
 static const struct lodge_vcpu_ioctl vcpu_ioctls[] = {
-	{ KVM_RUN,			LODGE_IOCTL_NO_ARG,	vcpu_run },
 	{ KVM_GET_REGS,			0,			vcpu_get_regs },
 	{ KVM_SET_REGS,			0,			vcpu_set_regs },
 	{ KVM_GET_SREGS,		0,			vcpu_get_sregs },
@@ -453,26 +446,49 @@ static long vcpu_call(struct lodge_vcpu *vcpu, const struct lodge_vcpu_ioctl *ro
 		return -EINTR;
 	}
 	ret = row->handler(vcpu, call);
+	/* Whatever it changed may let an event in or keep it out. */
+	lodge_vcpu_request_self(vcpu, LODGE_REQ_EVENT);
 	mutex_unlock(&vcpu->mutex);
 	return lodge_ioctl_end(call, row->flags, ret);
+}
+
+/* KVM_RUN: the one row that is called for each exit to user space, so that it goes past the table. */
+static long vcpu_run(struct lodge_vcpu *vcpu, unsigned long value)
+{
+	long ret;
+
+	if (value)
+		return -EINVAL;
+	if (mutex_lock_killable(&vcpu->mutex))
+		return -EINTR;
+	WRITE_ONCE(vcpu->tid, current->pid);
+	ret = lodge_vcpu_run(vcpu);
+	mutex_unlock(&vcpu->mutex);
+	return ret;
+}
+
+static long vcpu_other_ioctl(struct lodge_vcpu *vcpu, unsigned int cmd, unsigned long value)
+{
+	struct lodge_ioctl_call call = { .cmd = cmd, .value = value };
+	unsigned int i;
+
+	if (READ_ONCE(vcpu->vm->death))
+		return -EIO;
+	for (i = 0; i < ARRAY_SIZE(vcpu_ioctls); i++)
+		if (vcpu_ioctls[i].cmd == cmd)
+			return vcpu_call(vcpu, &vcpu_ioctls[i], &call);
+	return _IOC_TYPE(cmd) == LODGE_IOC_TYPE ? -ENOTTY : -EINVAL;
 }
 
 static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 {
 	struct lodge_vcpu *vcpu = file->private_data;
-	struct lodge_ioctl_call call = { .cmd = cmd, .value = value };
-	unsigned int i;
-	long ret = _IOC_TYPE(cmd) == LODGE_IOC_TYPE ? -ENOTTY : -EINVAL;
+	long ret;
 
-	if (vcpu->vm->mm != current->mm || READ_ONCE(vcpu->vm->death))
+	if (vcpu->vm->mm != current->mm)
 		return -EIO;
-	for (i = 0; i < ARRAY_SIZE(vcpu_ioctls); i++) {
-		if (vcpu_ioctls[i].cmd != cmd)
-			continue;
-		ret = vcpu_call(vcpu, &vcpu_ioctls[i], &call);
-		break;
-	}
-	if (ret < 0 && ret != -EINTR && ret != -EAGAIN && ret != -ERESTARTNOINTR)
+	ret = likely(cmd == KVM_RUN) ? vcpu_run(vcpu, value) : vcpu_other_ioctl(vcpu, cmd, value);
+	if (unlikely(ret < 0) && ret != -EINTR && ret != -EAGAIN && ret != -ERESTARTNOINTR)
 		trace_lodge_ioctl_refused(cmd, ret);
 	return ret;
 }

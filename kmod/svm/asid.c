@@ -6,7 +6,8 @@
  */
 #include "svm.h"
 
-static void svm_asid_assign(struct svm_vcpu *svm, struct svm_cpu *cpu)
+/* Give the vCPU an ASID that is valid on this CPU. */
+void svm_asid_assign(struct svm_vcpu *svm, struct svm_cpu *cpu)
 {
 	struct vmcb_control *control = &svm->vmcb->control;
 
@@ -16,19 +17,9 @@ static void svm_asid_assign(struct svm_vcpu *svm, struct svm_cpu *cpu)
 		control->tlb_control = SVM_TLB_FLUSH_ALL;
 	}
 	control->asid = cpu->next_asid++;
+	svm->asid_cpu = raw_smp_processor_id();
 	svm->asid_generation = cpu->asid_generation;
 	svm_dirty(svm, SVM_CLEAN_ASID);
-}
-
-/* Give the vCPU an ASID that is valid on this CPU. */
-void svm_asid_load(struct svm_vcpu *svm, struct svm_cpu *cpu)
-{
-	int this_cpu = raw_smp_processor_id();
-
-	if (svm->asid_cpu == this_cpu && svm->asid_generation == cpu->asid_generation)
-		return;
-	svm->asid_cpu = this_cpu;
-	svm_asid_assign(svm, cpu);
 }
 
 /* A new ASID is as good as a flush; with flush-by-ASID the old one is kept and flushed. */

@@ -30,11 +30,6 @@ static void svm_branch_barrier(struct svm_vcpu *svm, struct svm_cpu *cpu)
 		wrmsrq(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
 }
 
-static bool svm_has_tsc_aux(struct lodge_vcpu *vcpu)
-{
-	return lodge_guest_has(vcpu, X86_FEATURE_RDTSCP) || lodge_guest_has(vcpu, X86_FEATURE_RDPID);
-}
-
 /*
  * The guest's debug registers go into the CPU when it first touches one in a section, or has a breakpoint armed;
  * then it has them to itself until the section ends.
@@ -80,10 +75,11 @@ void svm_section_enter(struct lodge_vcpu *vcpu)
 
 	svm->watching = svm_is_watching(svm);
 	svm_branch_barrier(svm, cpu);
-	svm_asid_load(svm, cpu);
+	if (unlikely(!svm_asid_is_valid(svm, cpu)))
+		svm_asid_assign(svm, cpu);
 	svm_vmsave(cpu->host_pa);
 	lodge_host_breakpoints_save(&cpu->breakpoints);
-	if (svm_has_tsc_aux(vcpu) && svm->tsc_aux != cpu->host_tsc_aux) {
+	if (svm->has_tsc_aux && svm->tsc_aux != cpu->host_tsc_aux) {
 		wrmsrq(MSR_TSC_AUX, svm->tsc_aux);
 		cpu->loaded_tsc_aux = true;
 	}

@@ -17,6 +17,7 @@ struct svm_vcpu {
 	u64 asid_generation;		/* (v) */
 	int asid_cpu;			/* (v) CPU whose ASID it is, or -1 */
 	u64 tsc_aux;			/* (v) */
+	bool has_tsc_aux;		/* (v) the guest was told of an instruction that reads it */
 	bool nmi_masked;		/* (v) until IRET */
 	bool iret_pending;		/* (v) the IRET was intercepted and has not run: unmask behind it */
 	u64 iret_rip;			/* (v) */
@@ -83,8 +84,13 @@ void svm_vcpu_reset(struct lodge_vcpu *vcpu, bool init);
 void svm_cpuid_changed(struct lodge_vcpu *vcpu);
 void svm_vcpu_leave_cpu(struct lodge_vcpu *vcpu);
 
-/* asid.c */
-void svm_asid_load(struct svm_vcpu *svm, struct svm_cpu *cpu);
+/* asid.c, where the rules are */
+static inline bool svm_asid_is_valid(const struct svm_vcpu *svm, const struct svm_cpu *cpu)
+{
+	return svm->asid_cpu == raw_smp_processor_id() && svm->asid_generation == cpu->asid_generation;
+}
+
+void svm_asid_assign(struct svm_vcpu *svm, struct svm_cpu *cpu);
 void svm_flush_tlb(struct lodge_vcpu *vcpu);
 
 /* run.c */

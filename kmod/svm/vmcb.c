@@ -135,6 +135,7 @@ void svm_cpuid_changed(struct lodge_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 
+	svm->has_tsc_aux = lodge_guest_has(vcpu, X86_FEATURE_RDTSCP) || lodge_guest_has(vcpu, X86_FEATURE_RDPID);
 	/* A guest that was not told of RDTSCP takes #UD, although the CPU could. */
 	if (lodge_guest_has(vcpu, X86_FEATURE_RDTSCP))
 		svm->vmcb->control.misc2 &= ~SVM_INTERCEPT_RDTSCP;
