@@ -2,7 +2,8 @@
 /*
  * The guest's extended state: an XSAVE area in standard format per vCPU, XCR0, PKRU and IA32_XSS.
  * lodge_fpu_enter() and lodge_fpu_leave() bracket the section in which the guest's state is live in the
- * CPU; interrupts stay off between them, so nothing of the host can want the FPU meanwhile. The area is
+ * CPU; interrupts stay off between them, so nothing of the host can want the FPU meanwhile, and the host's registers
+ * are back, bit for bit, before anything can: whose they are need not be known. The area is
  * the vCPU's own (vcpu->mutex); in the section only the CPU reads and writes it. Vector registers and
  * images for user space are read and written here outside the section.
  */
@@ -73,6 +74,7 @@ static u32 fpu_area_size __ro_after_init;
 static bool fpu_has_pkru __ro_after_init;
 static struct fpu_component fpu_components[XFEATURE_MAX] __ro_after_init;
 static struct kmem_cache *fpu_cache;
+static struct fpu_area __percpu *fpu_host_areas;	/* what the CPU held when the section began */
 
 static __always_inline struct fpu_area *fpu_area(struct lodge_vcpu *vcpu)
 {
@@ -144,14 +146,20 @@ int __init lodge_fpu_init(void)
 	ret = fpu_read_mxcsr_mask();
 	if (ret)
 		return ret;
+	fpu_host_areas = __alloc_percpu(fpu_area_size, __alignof__(struct lodge_fpu));
+	if (!fpu_host_areas)
+		return -ENOMEM;
 	fpu_cache = kmem_cache_create("lodge_fpu", offsetof(struct lodge_fpu, area) + fpu_area_size,
 				      __alignof__(struct lodge_fpu), SLAB_ACCOUNT, NULL);
+	if (!fpu_cache)
+		free_percpu(fpu_host_areas);
 	return fpu_cache ? 0 : -ENOMEM;
 }
 
 void lodge_fpu_exit(void)
 {
 	kmem_cache_destroy(fpu_cache);
+	free_percpu(fpu_host_areas);
 }
 
 int lodge_fpu_create(struct lodge_vcpu *vcpu)
@@ -229,7 +237,8 @@ static __always_inline void fpu_xsave(struct fpu_area *area)
 
 /*
  * CPUs without XSAVEERPTR neither save nor restore the last x87 pointers unless an exception is
- * pending: load an operand of ours, so that no other task's addresses reach the guest. APM 4, FXSAVE.
+ * pending: load an operand of ours, so that no other task's addresses reach the guest, nor the guest's the host.
+ * APM 4, FXSAVE.
  */
 static __always_inline void fpu_clear_pointers(struct lodge_fpu *fpu)
 {
@@ -242,7 +251,7 @@ void lodge_fpu_enter(struct lodge_vcpu *vcpu)
 	struct lodge_fpu *fpu = vcpu->fpu;
 
 	lockdep_assert_irqs_disabled();
-	kernel_fpu_begin_mask(0);
+	fpu_xsave(this_cpu_ptr(fpu_host_areas));
 	fpu_clear_pointers(fpu);
 	if (unlikely(!fpu_xrstor(fpu_area(vcpu)))) {
 		/* Every way into the area checks what XRSTOR checks. */
@@ -280,7 +289,8 @@ void lodge_fpu_leave(struct lodge_vcpu *vcpu)
 	if (vcpu->xcr0 != fpu_host_xcr0)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, fpu_host_xcr0);
 	fpu_xsave(fpu_area(vcpu));
-	kernel_fpu_end();
+	fpu_clear_pointers(fpu);
+	WARN_ON_ONCE(!fpu_xrstor(this_cpu_ptr(fpu_host_areas)));
 }
 
 /* Which sets of features may be enabled together: SDM 1, 13.3; APM 2, 11.5.2. */
