@@ -291,7 +291,7 @@ static bool events_take_user_interrupt(struct lodge_vcpu *vcpu)
 
 bool lodge_ready_for_user_interrupt(struct lodge_vcpu *vcpu)
 {
-	return vcpu->vm->irqchip_mode == LODGE_IRQCHIP_KERNEL || events_take_user_interrupt(vcpu);
+	return events_take_user_interrupt(vcpu);
 }
 
 bool lodge_user_window_open(struct lodge_vcpu *vcpu)

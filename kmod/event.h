@@ -35,7 +35,7 @@ bool lodge_has_wake_event(struct lodge_vcpu *vcpu);
 
 /* KVM_INTERRUPT: 0, -EINVAL, -ENXIO (kernel irqchip), -EEXIST (split: one waits already). */
 int lodge_user_interrupt(struct lodge_vcpu *vcpu, u32 vector);
-/* Whether KVM_INTERRUPT would be taken at the next entry: kvm_run.ready_for_interrupt_injection. */
+/* Without the interrupt chips in the kernel: whether KVM_INTERRUPT would be taken at the next entry. */
 bool lodge_ready_for_user_interrupt(struct lodge_vcpu *vcpu);
 /* Whether the window that user space waits for is open: KVM_EXIT_IRQ_WINDOW_OPEN. */
 bool lodge_user_window_open(struct lodge_vcpu *vcpu);

@@ -52,10 +52,10 @@ struct fpu_area {
 static_assert(sizeof(struct fpu_legacy) == 512);
 static_assert(offsetof(struct fpu_legacy, xmm) == 160);
 static_assert(offsetof(struct fpu_area, extended) == 576);
+static_assert(!((u64)FPU_OFFERED >> 32));	/* no component of EDX's half */
 
 struct lodge_fpu {
-	bool live;		/* (v) in the section: the state is in the CPU */
-	u32 host_pkru;		/* (v) while live */
+	u32 host_pkru;		/* (v) in the section */
 	u8 area[] __aligned(64);	/* (v) struct fpu_area, as long as fpu_area_size says */
 };
 
@@ -68,10 +68,11 @@ u64 lodge_fpu_features __ro_after_init;
 
 static u64 fpu_host_xcr0 __ro_after_init;
 static u64 fpu_host_xss __ro_after_init;
-static u64 fpu_mask __ro_after_init;		/* what XSAVE and XRSTOR move: all but PKRU */
+static u32 fpu_mask __ro_after_init;		/* what XSAVE and XRSTOR move: all but PKRU */
 static u32 fpu_mxcsr_mask __ro_after_init;
 static u32 fpu_area_size __ro_after_init;
 static bool fpu_has_pkru __ro_after_init;
+static bool fpu_has_rest __ro_after_init;	/* PKRU, or a host's IA32_XSS */
 static struct fpu_component fpu_components[XFEATURE_MAX] __ro_after_init;
 static struct kmem_cache *fpu_cache;
 static struct fpu_area __percpu *fpu_host_areas;	/* what the CPU held when the section began */
@@ -141,6 +142,7 @@ int __init lodge_fpu_init(void)
 		lodge_fpu_features &= ~XFEATURE_MASK_PKRU;
 	fpu_measure();
 	fpu_has_pkru = lodge_fpu_features & XFEATURE_MASK_PKRU;
+	fpu_has_rest = fpu_has_pkru || fpu_host_xss;
 	fpu_mask = lodge_fpu_features & ~XFEATURE_MASK_PKRU;
 
 	ret = fpu_read_mxcsr_mask();
@@ -219,7 +221,7 @@ static __always_inline bool fpu_xrstor(struct fpu_area *area)
 {
 	asm goto("1: xrstor64 %0\n"
 		 _ASM_EXTABLE(1b, %l[fault])
-		 : : "m" (*area), "a" ((u32)fpu_mask), "d" ((u32)(fpu_mask >> 32)) : "memory" : fault);
+		 : : "m" (*area), "a" (fpu_mask), "d" (0) : "memory" : fault);
 	return true;
 fault:
 	return false;
@@ -228,11 +230,9 @@ fault:
 static __always_inline void fpu_xsave(struct fpu_area *area)
 {
 	if (cpu_feature_enabled(X86_FEATURE_XSAVEOPT))
-		asm volatile("xsaveopt64 %0" : "+m" (*area)
-			     : "a" ((u32)fpu_mask), "d" ((u32)(fpu_mask >> 32)) : "memory");
+		asm volatile("xsaveopt64 %0" : "+m" (*area) : "a" (fpu_mask), "d" (0) : "memory");
 	else
-		asm volatile("xsave64 %0" : "+m" (*area)
-			     : "a" ((u32)fpu_mask), "d" ((u32)(fpu_mask >> 32)) : "memory");
+		asm volatile("xsave64 %0" : "+m" (*area) : "a" (fpu_mask), "d" (0) : "memory");
 }
 
 /*
@@ -240,56 +240,65 @@ static __always_inline void fpu_xsave(struct fpu_area *area)
  * pending: load an operand of ours, so that no other task's addresses reach the guest, nor the guest's the host.
  * APM 4, FXSAVE.
  */
-static __always_inline void fpu_clear_pointers(struct lodge_fpu *fpu)
+static __always_inline void fpu_clear_pointers(void)
 {
-	if (boot_cpu_has_bug(X86_BUG_FXSAVE_LEAK))
-		asm volatile("fnclex\n\temms\n\tfildl %0" : : "m" (fpu->host_pkru));
+	if (static_cpu_has_bug(X86_BUG_FXSAVE_LEAK))
+		asm volatile("fnclex\n\temms\n\tfildl %0" : : "m" (fpu_mask));
+}
+
+/* What only CPUs with protection keys or supervisor components have besides the registers. */
+static noinline void fpu_enter_rest(struct lodge_vcpu *vcpu)
+{
+	if (fpu_host_xss)
+		wrmsrq(MSR_IA32_XSS, 0);
+	if (fpu_has_pkru) {
+		vcpu->fpu->host_pkru = rdpkru();
+		if (vcpu->pkru != vcpu->fpu->host_pkru)
+			wrpkru(vcpu->pkru);
+	}
+}
+
+static noinline void fpu_leave_rest(struct lodge_vcpu *vcpu)
+{
+	if (fpu_has_pkru) {
+		vcpu->pkru = rdpkru();
+		if (vcpu->pkru != vcpu->fpu->host_pkru)
+			wrpkru(vcpu->fpu->host_pkru);
+	}
+	if (fpu_host_xss)
+		wrmsrq(MSR_IA32_XSS, fpu_host_xss);
 }
 
 void lodge_fpu_enter(struct lodge_vcpu *vcpu)
 {
-	struct lodge_fpu *fpu = vcpu->fpu;
+	struct fpu_area *area = fpu_area(vcpu);
 
 	lockdep_assert_irqs_disabled();
 	fpu_xsave(this_cpu_ptr(fpu_host_areas));
-	fpu_clear_pointers(fpu);
-	if (unlikely(!fpu_xrstor(fpu_area(vcpu)))) {
+	fpu_clear_pointers();
+	if (unlikely(!fpu_xrstor(area))) {
 		/* Every way into the area checks what XRSTOR checks. */
 		WARN_ON_ONCE(1);
-		fpu_area_init(fpu_area(vcpu));
-		fpu_xrstor(fpu_area(vcpu));
+		fpu_area_init(area);
+		fpu_xrstor(area);
 	}
 	if (vcpu->xcr0 != fpu_host_xcr0)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
-	if (unlikely(fpu_host_xss))
-		wrmsrq(MSR_IA32_XSS, 0);
-	if (fpu_has_pkru) {
-		fpu->host_pkru = rdpkru();
-		if (vcpu->pkru != fpu->host_pkru)
-			wrpkru(vcpu->pkru);
-	}
-	fpu->live = true;
+	if (unlikely(fpu_has_rest))
+		fpu_enter_rest(vcpu);
 }
 
 void lodge_fpu_leave(struct lodge_vcpu *vcpu)
 {
-	struct lodge_fpu *fpu = vcpu->fpu;
-
 	lockdep_assert_irqs_disabled();
-	fpu->live = false;
-	if (fpu_has_pkru) {
-		vcpu->pkru = rdpkru();
-		if (vcpu->pkru != fpu->host_pkru)
-			wrpkru(fpu->host_pkru);
-	}
-	if (unlikely(fpu_host_xss))
-		wrmsrq(MSR_IA32_XSS, fpu_host_xss);
+	if (unlikely(fpu_has_rest))
+		fpu_leave_rest(vcpu);
 	/* Read, not remembered: some emulated CPUs let a guest's XSETBV through although it is intercepted. */
 	vcpu->xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
 	if (vcpu->xcr0 != fpu_host_xcr0)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, fpu_host_xcr0);
 	fpu_xsave(fpu_area(vcpu));
-	fpu_clear_pointers(fpu);
+	fpu_clear_pointers();
 	WARN_ON_ONCE(!fpu_xrstor(this_cpu_ptr(fpu_host_areas)));
 }
 
@@ -312,7 +321,7 @@ int lodge_fpu_set_xcr0(struct lodge_vcpu *vcpu, u64 xcr0)
 {
 	if (!fpu_xcr0_is_valid(vcpu, xcr0))
 		return -EINVAL;
-	if (vcpu->fpu->live && xcr0 != vcpu->xcr0)
+	if (vcpu->mode == LODGE_IN_GUEST && xcr0 != vcpu->xcr0)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, xcr0);
 	vcpu->xcr0 = xcr0;
 	return 0;

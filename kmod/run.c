@@ -345,10 +345,11 @@ static void run_publish(struct lodge_vcpu *vcpu)
 	struct kvm_run *run = vcpu->run;
 
 	run->if_flag = !!(vcpu->rflags & X86_EFLAGS_IF);
-	run->cr8 = lodge_cr8_read(vcpu);
+	run->cr8 = vcpu->lapic ? lodge_lapic_cr8_get(vcpu) : vcpu->cr8;
 	run->apic_base = vcpu->apic_base;
 	run->flags = 0;
-	run->ready_for_interrupt_injection = lodge_ready_for_user_interrupt(vcpu);
+	run->ready_for_interrupt_injection = vcpu->vm->irqchip_mode == LODGE_IRQCHIP_KERNEL ||
+					     lodge_ready_for_user_interrupt(vcpu);
 }
 
 static int run_checked(struct lodge_vcpu *vcpu)

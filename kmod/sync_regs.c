@@ -9,13 +9,6 @@
 #include "event.h"
 #include "regs.h"
 
-bool lodge_sync_regs_valid(struct lodge_vcpu *vcpu)
-{
-	const struct kvm_run *run = vcpu->run;
-
-	return !((READ_ONCE(run->kvm_valid_regs) | READ_ONCE(run->kvm_dirty_regs)) & ~(u64)KVM_SYNC_X86_VALID_FIELDS);
-}
-
 static int sync_sregs_load(struct lodge_vcpu *vcpu)
 {
 	struct kvm_sregs sregs = vcpu->run->s.regs.sregs;

@@ -6,7 +6,12 @@
 #include "lodge.h"
 
 /* Whether kvm_valid_regs and kvm_dirty_regs name only sets that exist. */
-bool lodge_sync_regs_valid(struct lodge_vcpu *vcpu);
+static inline bool lodge_sync_regs_valid(const struct lodge_vcpu *vcpu)
+{
+	const struct kvm_run *run = vcpu->run;
+
+	return !((READ_ONCE(run->kvm_valid_regs) | READ_ONCE(run->kvm_dirty_regs)) & ~(u64)KVM_SYNC_X86_VALID_FIELDS);
+}
 
 /**
  * lodge_sync_regs_load() - take the sets that user space marked in kvm_dirty_regs, and unmark each

@@ -459,7 +459,7 @@ static long vcpu_run(struct lodge_vcpu *vcpu, unsigned long value)
 
 	if (value)
 		return -EINVAL;
-	if (mutex_lock_killable(&vcpu->mutex))
+	if (unlikely(!mutex_trylock(&vcpu->mutex)) && mutex_lock_killable(&vcpu->mutex))
 		return -EINTR;
 	WRITE_ONCE(vcpu->tid, current->pid);
 	ret = lodge_vcpu_run(vcpu);
@@ -467,7 +467,8 @@ static long vcpu_run(struct lodge_vcpu *vcpu, unsigned long value)
 	return ret;
 }
 
-static long vcpu_other_ioctl(struct lodge_vcpu *vcpu, unsigned int cmd, unsigned long value)
+/* Not inlined: its struct would put a stack canary in KVM_RUN's path. */
+static noinline long vcpu_other_ioctl(struct lodge_vcpu *vcpu, unsigned int cmd, unsigned long value)
 {
 	struct lodge_ioctl_call call = { .cmd = cmd, .value = value };
 	unsigned int i;
