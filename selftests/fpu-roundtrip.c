@@ -151,6 +151,31 @@ static void xsave_set_then_get(void)
 	vm_free(vm);
 }
 
+/* The image without a fixed size begins as the other does, and is set by the same command. */
+static void xsave2_agrees(void)
+{
+	struct vm *vm = vm_create();
+	struct vcpu *vcpu = vcpu_add(vm, 0);
+	int size = REQUIRE_CAP(vm->fd, KVM_CAP_XSAVE2);
+	u8 *x, *y = calloc(1, size);
+	u64 bv;
+
+	CHECK_GE(size, (int)sizeof(struct kvm_xsave));
+	CHECK_EQ(xioctl(vcpu->fd, KVM_GET_XSAVE2, y), 0);
+	memcpy(&bv, y + XS_XSTATE_BV, 8);
+	bv |= XFEATURE_FP | XFEATURE_SSE;
+	memcpy(y + XS_XSTATE_BV, &bv, 8);
+	memset(y + XS_XMM0, 0x66, 256);
+	CHECK_EQ(xioctl(vcpu->fd, KVM_SET_XSAVE, y), 0);
+	x = xsave_get(vcpu);
+	CHECK_MEM(x + XS_XMM0, y + XS_XMM0, 256);
+	CHECK_EQ(xioctl(vcpu->fd, KVM_GET_XSAVE2, y), 0);
+	CHECK_MEM(y, x, sizeof(struct kvm_xsave));
+	free(x);
+	free(y);
+	vm_free(vm);
+}
+
 static void xsave_and_guest(void)
 {
 	struct vm *vm = vm_create();
@@ -338,6 +363,7 @@ static const struct test tests[] = {
 	TEST(fpu_set_then_get),
 	TEST(fpu_and_guest),
 	TEST(xsave_set_then_get),
+	TEST(xsave2_agrees),
 	TEST(xsave_and_guest),
 	TEST(xsave_zero_header),
 	TEST(xsave_refusals),

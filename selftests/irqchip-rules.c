@@ -83,6 +83,21 @@ static void pit_twice(void)
 	vm_free(vm);
 }
 
+static void reinjection_needs_a_pit(void)
+{
+	struct vm *vm = bare();
+	struct kvm_pit_config config = { .flags = 0 };
+	struct kvm_reinject_control control = { .pit_reinject = 0 };
+
+	REQUIRE_CAP(vm->fd, KVM_CAP_REINJECT_CONTROL);
+	CHECK_EQ(xioctl(vm->fd, KVM_CREATE_IRQCHIP, 0), 0);
+	CHECK_ERR(xioctl(vm->fd, KVM_REINJECT_CONTROL, &control), ENXIO);
+	CHECK_EQ(xioctl(vm->fd, KVM_CREATE_PIT2, &config), 0);
+	CHECK_EQ(xioctl(vm->fd, KVM_REINJECT_CONTROL, &control), 0);
+	CHECK_ERR(xioctl(vm->fd, KVM_REINJECT_CONTROL, NULL), EFAULT);
+	vm_free(vm);
+}
+
 static void unrouted_gsi_is_no_error(void)
 {
 	struct vm *vm = bare();
@@ -153,6 +168,7 @@ static const struct test tests[] = {
 	TEST(commands_without_irqchip),
 	TEST(chip_numbers),
 	TEST(pit_twice),
+	TEST(reinjection_needs_a_pit),
 	TEST(unrouted_gsi_is_no_error),
 	TEST(routing_rules),
 	TEST(routing_table_flags),

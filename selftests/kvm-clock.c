@@ -27,6 +27,8 @@ struct wallclock {
 	u32 nsec;
 };
 
+#define CLOCK_GUEST_STOPPED	2	/* of flags */
+
 static struct pvclock pages[2] __attribute__((aligned(64)));
 static struct wallclock wall __attribute__((aligned(64)));
 
@@ -257,6 +259,41 @@ static void disabled_again(void)
 	vm_free(vm);
 }
 
+/* Not running for a while is no lockup: KVM_KVMCLOCK_CTRL sets a mark, which stays until the guest takes it away. */
+static void guest_sees_mark(void)
+{
+	volatile struct pvclock *p = &pages[0];
+
+	wrmsr(MSR_KVM_SYSTEM_TIME, (u64)(uintptr_t)p | 1);
+	guest_sync(p->flags & CLOCK_GUEST_STOPPED);
+	guest_sync(p->flags & CLOCK_GUEST_STOPPED);
+	guest_sync(p->flags & CLOCK_GUEST_STOPPED);
+	p->flags &= ~CLOCK_GUEST_STOPPED;
+	guest_sync(0);
+	guest_sync(p->flags & CLOCK_GUEST_STOPPED);
+	guest_done();
+}
+
+static void stopped_is_told(void)
+{
+	struct vm *vm = vm_create();
+	struct vcpu *vcpu = vcpu_add(vm, 0);
+
+	require_clock(vm);
+	REQUIRE_CAP(vm->fd, KVM_CAP_KVMCLOCK_CTRL);
+	vcpu_entry(vcpu, guest_sees_mark);
+	CHECK_ERR(xioctl(vcpu->fd, KVM_KVMCLOCK_CTRL, 0), EINVAL);
+	RUN_SYNC(vcpu, 0);
+	CHECK_EQ(xioctl(vcpu->fd, KVM_KVMCLOCK_CTRL, 0), 0);
+	RUN_SYNC(vcpu, CLOCK_GUEST_STOPPED);
+	clock_set(vm, 1000000);
+	RUN_SYNC(vcpu, CLOCK_GUEST_STOPPED);
+	RUN_SYNC(vcpu, 0);
+	clock_set(vm, 2000000);
+	RUN_SYNC(vcpu, 0);
+	vm_free(vm);
+}
+
 static const struct test tests[] = {
 	TEST(page_and_ioctl_agree),
 	TEST(runs_like_the_host),
@@ -265,6 +302,7 @@ static const struct test tests[] = {
 	TEST(clock_flags),
 	TEST(wall_clock),
 	TEST(disabled_again),
+	TEST(stopped_is_told),
 };
 
 KTAP_MAIN(tests)
