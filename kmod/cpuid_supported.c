@@ -419,7 +419,9 @@ static void cpuid_fill_extended(struct kvm_cpuid_entry2 *entry)
 		cpuid_keep(entry, GENMASK(2, 0), 0, 0, 0);
 		break;
 	case 0x80000021:
-		cpuid_keep(entry, ~0, 0, BIT(1) | BIT(2), 0);	/* not open to transient scheduler attacks */
+		cpuid_keep(entry, ~0, 0, BIT(1) | BIT(2), 0);
+		/* Older CPUs, which are not open to these attacks either, do not say so. */
+		entry->ecx |= lodge_compat_tsa_no();
 		cpuid_entry_mask(entry);
 		break;
 	default:

@@ -113,4 +113,18 @@ static inline bool lodge_compat_uses_ibpb(void)
 #endif
 }
 
+/* CPUID 0x80000021.ECX: which transient scheduler attacks the kernel knows that this CPU is not open to. */
+static inline u32 lodge_compat_tsa_no(void)
+{
+	u32 bits = 0;
+
+#ifdef X86_FEATURE_TSA_SQ_NO
+	if (boot_cpu_has(X86_FEATURE_TSA_SQ_NO))
+		bits |= BIT(1);
+	if (boot_cpu_has(X86_FEATURE_TSA_L1_NO))
+		bits |= BIT(2);
+#endif
+	return bits;
+}
+
 #endif
