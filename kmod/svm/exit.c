@@ -41,8 +41,8 @@ static int svm_exit_debug(struct svm_vcpu *svm)
 	struct lodge_vcpu *vcpu = &svm->vcpu;
 	u64 dr6 = svm->vmcb->save.dr6;
 
-	/* The trap is the guest's own business while it has its debug registers. */
-	if (svm->drs_loaded)
+	/* The trap is the guest's own business while it has its debug registers, and not the debugger's. */
+	if (!svm->vmcb->control.dr_read)
 		vcpu->dr7 = svm->vmcb->save.dr7;
 
 	if (svm->nmi_singlestep) {
