@@ -94,6 +94,7 @@ bochs_cpu_options()
 	[ -z "$exclude" ] || printf ', exclude_features="%s"' "${exclude#,}"
 }
 
+# bochs_config MEBIBYTES: of more memory than 2 GiB Bochs keeps on disk what does not fit.
 bochs_config()
 {
 	local memory=$1 n=0 disk
@@ -103,7 +104,7 @@ bochs_config()
 	config_interface: textconfig
 	display_library: nogui
 	cpu: model=${LAB_CPU%%,*}, count=$LAB_CPUS, ips=$BOCHS_IPS, quantum=16, reset_on_triple_fault=0, ignore_bad_msrs=1$(bochs_cpu_options)
-	memory: guest=$memory, host=$memory, block_size=1024
+	memory: guest=$memory, host=$((memory < 2048 ? memory : 2048)), block_size=1024
 	romimage: file=$BOCHS/bios.bin, options=fastboot
 	vgaromimage: file=$BOCHS/vgabios.bin
 	vga: extension=vbe, update_freq=1
