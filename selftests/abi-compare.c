@@ -67,6 +67,8 @@ static const struct {
 	{ KVM_CAP_VM_COPY_ENC_CONTEXT_FROM, removed },
 	{ KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM, removed },
 	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE, later },
+	{ KVM_CAP_DISABLE_QUIRKS2, newer },
+	{ KVM_CAP_X2APIC_API, newer },
 	{ KVM_CAP_SYSTEM_EVENT_DATA, hyperv },
 	{ KVM_CAP_X86_NOTIFY_VMEXIT, later },
 	{ KVM_CAP_X86_BUS_LOCK_EXIT, later },
@@ -117,6 +119,7 @@ static const struct {
 	{ 0xc1, 0xc2, vpmu },
 	{ 0x186, 0x187, vpmu },
 	{ 0xe1, 0xe1, "user-mode waiting is not offered" },
+	{ 0xce, 0xce, newer },
 	{ 0x10a, 0x10a, nested },	/* KVM tells hypervisors in the guest what they need not do */
 	{ 0x122, 0x122, "TSX cannot be switched off" },
 	{ 0x1c4, 0x1c5, "no AMX" },
