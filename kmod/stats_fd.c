@@ -23,11 +23,16 @@ struct stats_row {
 	u64 (*get)(struct lodge_vm *vm, struct lodge_vcpu *vcpu);
 };
 
-/* Descriptor as user space reads it, its name included. */
+/* struct kvm_stats_desc as user space reads it, its name included; in newer kernels the name has a size there, too. */
 struct stats_desc {
-	struct kvm_stats_desc desc;
+	u32 flags;
+	s16 exponent;
+	u16 size;
+	u32 offset;
+	u32 bucket_size;
 	char name[STATS_NAME_SIZE];
 };
+static_assert(offsetof(struct stats_desc, name) == offsetof(struct kvm_stats_desc, name));
 
 struct stats_image {
 	struct kvm_stats_header header;
@@ -81,9 +86,9 @@ static size_t stats_fill(struct stats_image *image, const struct stats_row *rows
 		.data_offset = offsetof(struct stats_image, rest) + nr * sizeof(*desc),
 	};
 	for (i = 0; i < nr; i++) {
-		desc[i].desc.flags = rows[i].flags;
-		desc[i].desc.size = 1;
-		desc[i].desc.offset = i * sizeof(*value);
+		desc[i].flags = rows[i].flags;
+		desc[i].size = 1;
+		desc[i].offset = i * sizeof(*value);
 		strscpy(desc[i].name, rows[i].name, sizeof(desc[i].name));
 		value[i] = rows[i].get(vm, vcpu);
 	}

@@ -54,14 +54,19 @@ static enum lodge_emulate_result mmio_translate(struct lodge_emulate *em, gva_t 
 	return EMULATE_DONE;
 }
 
+/* Memory, unless its slot has gone since it was looked for: then it is a device's, as any other hole. */
 static enum lodge_emulate_result mmio_read(struct lodge_emulate *em, gpa_t gpa, u8 *buf, unsigned int len)
 {
 	struct lodge_vcpu *vcpu = emulate_to_vcpu(em);
+	int ret;
 
 	if (vcpu->lapic && lodge_lapic_covers(vcpu, gpa) && !lodge_lapic_mmio_read(vcpu, gpa, len, buf))
 		return EMULATE_DONE;
-	if (lodge_gpa_is_ram(vcpu->vm, gpa, false))
-		return memory_result(lodge_guest_read(vcpu->vm, gpa, buf, len));
+	if (lodge_gpa_is_ram(vcpu->vm, gpa, false)) {
+		ret = lodge_guest_read(vcpu->vm, gpa, buf, len);
+		if (ret != -ENXIO)
+			return memory_result(ret);
+	}
 	return lodge_io_bus_read(vcpu, LODGE_BUS_MMIO, gpa, len, buf) ? EMULATE_IO : EMULATE_DONE;
 }
 
@@ -69,9 +74,13 @@ static enum lodge_emulate_result mmio_write(struct lodge_emulate *em, gpa_t gpa,
 {
 	struct lodge_vcpu *vcpu = emulate_to_vcpu(em);
 	bool is_lapic = vcpu->lapic && lodge_lapic_covers(vcpu, gpa);
+	int ret;
 
-	if (!is_lapic && lodge_gpa_is_ram(vcpu->vm, gpa, true))
-		return memory_result(lodge_guest_write(vcpu, gpa, buf, len));
+	if (!is_lapic && lodge_gpa_is_ram(vcpu->vm, gpa, true)) {
+		ret = lodge_guest_write(vcpu, gpa, buf, len);
+		if (ret != -ENXIO)
+			return memory_result(ret);
+	}
 	if (len > 8)
 		return EMULATE_IO;
 	if (is_lapic && !lodge_lapic_mmio_write(vcpu, gpa, len, buf))
@@ -93,6 +102,8 @@ static enum lodge_emulate_result mmio_exchange(struct lodge_emulate *em, gpa_t g
 	memcpy(expected, old, len);
 	memcpy(replacement, new, len);
 	ret = lodge_guest_cmpxchg(vcpu, gpa, expected, replacement, len);
+	if (ret == -ENXIO)
+		return EMULATE_RETRY;
 	if (ret < 0)
 		return memory_result(ret);
 	return ret ? EMULATE_DONE : EMULATE_RETRY;

@@ -63,7 +63,7 @@ static int access_read_piece(struct guest_access *access, void *buf)
 		}
 		read_unlock(lock);
 		if (!found)
-			return -EFAULT;
+			return -ENXIO;
 		if (!left)
 			return 0;
 		if (access_fault_in(access))
@@ -71,12 +71,12 @@ static int access_read_piece(struct guest_access *access, void *buf)
 	}
 }
 
-/* 0, the number of bytes that were left, or -EFAULT: no slot to write to. */
+/* 0, the number of bytes that were left, or -ENXIO: no slot to write to. */
 static int access_write_try(struct guest_access *access, const void *buf)
 {
 	rwlock_t *lock = &access->vm->mmu->lock;
 	struct lodge_memslot *slot;
-	int left = -EFAULT;
+	int left = -ENXIO;
 
 	read_lock(lock);
 	slot = access_find(access);
@@ -253,7 +253,7 @@ int lodge_guest_cmpxchg(struct lodge_vcpu *vcpu, gpa_t gpa, void *old, const voi
 		}
 		read_unlock(&vm->mmu->lock);
 		if (!slot)
-			return -EFAULT;
+			return -ENXIO;
 		if (ret >= 0)
 			return ret;
 		if (access_fault_in(&access))

@@ -77,7 +77,7 @@ int lodge_dirty_rings_reset(struct lodge_vm *vm);
 
 /**
  * lodge_guest_read() - copy from guest memory
- * Return: 0, -EFAULT when a page is in no memslot or the VMM's mapping does not give it.
+ * Return: 0, -ENXIO when a page is in no memslot, -EFAULT when the VMM's mapping does not give it.
  * Context: may sleep; runs in the VMM's mm.
  */
 int lodge_guest_read(struct lodge_vm *vm, gpa_t gpa, void *buf, size_t len);
@@ -105,7 +105,7 @@ bool lodge_gpa_is_ram(struct lodge_vm *vm, gpa_t gpa, bool write);
 /**
  * lodge_guest_cmpxchg() - locked compare-and-exchange on guest RAM
  * @old: in: expected, out: what was there; @len 1, 2, 4, 8 or 16, naturally aligned
- * Return: 1 exchanged, 0 compared unequal, -EFAULT.
+ * Return: 1 exchanged, 0 compared unequal, -ENXIO, -EFAULT.
  */
 int lodge_guest_cmpxchg(struct lodge_vcpu *vcpu, gpa_t gpa, void *old, const void *new, unsigned int len);
 
