@@ -18,14 +18,14 @@
 #define ROUNDS		3
 #define GPA		0x40000000ul
 #define MIB		(1ul << 20)
-#define LOG_SIZE	(64 * MIB)
-#define LOG_PAGES	(LOG_SIZE / PAGE_SIZE)
+#define FAULT_SIZE	(64 * MIB)
 #define FAULTS		4096ul
 #define LARGE_FAULTS	24ul
 
 enum row {
 	NULL_IOCTL, CREATE, DESTROY, DESTROY_FULL, FAULT_PRESENT, FAULT_ABSENT, FAULT_2M_PRESENT, FAULT_2M_ABSENT,
-	LOG_ENABLE, LOG_FIRST_WRITE, LOG_HARVEST_1, LOG_HARVEST_10, LOG_HARVEST_100, NR_ROWS,
+	LOG_ENABLE, LOG_FIRST_WRITE, LOG_HARVEST_1, LOG_HARVEST_10, LOG_HARVEST_100,
+	LOG_1G_ENABLE, LOG_1G_FIRST_WRITE, LOG_1G_HARVEST_1, LOG_1G_HARVEST_10, LOG_1G_HARVEST_100, NR_ROWS,
 };
 
 /* @limit: what lodge may cost, 0 for rows that are only shown. */
@@ -36,16 +36,21 @@ static const struct {
 	[NULL_IOCTL] = { "null ioctl", 0 },
 	[CREATE] = { "create to first exit", 60000 },
 	[DESTROY] = { "destroy", 100000 },
-	[DESTROY_FULL] = { "destroy, 64 MiB mapped", 100000 },
+	[DESTROY_FULL] = { "destroy, all mapped", 100000 },
 	[FAULT_PRESENT] = { "4 KiB fault, present", 900 },
 	[FAULT_ABSENT] = { "4 KiB fault, absent", 0 },
 	[FAULT_2M_PRESENT] = { "2 MiB fault, present", 900 },
 	[FAULT_2M_ABSENT] = { "2 MiB fault, absent", 0 },
-	[LOG_ENABLE] = { "enable dirty log", 20000 },
+	[LOG_ENABLE] = { "log of 64 MiB", 20000 },
 	[LOG_FIRST_WRITE] = { "dirty first write", 500 },
 	[LOG_HARVEST_1] = { "harvest, page, 1 %", 100 },
 	[LOG_HARVEST_10] = { "harvest, page, 10 %", 40 },
 	[LOG_HARVEST_100] = { "harvest, page, 100 %", 40 },
+	[LOG_1G_ENABLE] = { "log of 1 GiB", 20000 },
+	[LOG_1G_FIRST_WRITE] = { "dirty first write", 500 },
+	[LOG_1G_HARVEST_1] = { "harvest, page, 1 %", 100 },
+	[LOG_1G_HARVEST_10] = { "harvest, page, 10 %", 40 },
+	[LOG_1G_HARVEST_100] = { "harvest, page, 100 %", 40 },
 };
 
 struct figures {
@@ -152,15 +157,15 @@ static void faults(struct figures *f)
 	struct vm *vm = vm_create();
 	struct vcpu *vcpu = vcpu_add(vm, 0);
 	size_t large = LARGE_FAULTS * PAGE_2M;
-	u8 *mem = aligned_map(LOG_SIZE), *thp = aligned_map(large);
+	u8 *mem = aligned_map(FAULT_SIZE), *thp = aligned_map(large);
 	u64 few;
 
 	vcpu_entry(vcpu, guest_touch);
-	CHECK_EQ(madvise(mem, LOG_SIZE, MADV_NOHUGEPAGE), 0);
-	slot_renew(vm, 0, LOG_SIZE, mem);
+	CHECK_EQ(madvise(mem, FAULT_SIZE, MADV_NOHUGEPAGE), 0);
+	slot_renew(vm, 0, FAULT_SIZE, mem);
 	touch(vcpu, PAGE_SIZE, 1, true);
 	note(f, FAULT_ABSENT, touch(vcpu, PAGE_SIZE, FAULTS, true) / FAULTS);
-	slot_renew(vm, 0, LOG_SIZE, mem);
+	slot_renew(vm, 0, FAULT_SIZE, mem);
 	note(f, FAULT_PRESENT, touch(vcpu, PAGE_SIZE, FAULTS, true) / FAULTS);
 	if (!madvise(thp, large, MADV_HUGEPAGE)) {
 		slot_renew(vm, 0, large, thp);
@@ -172,7 +177,7 @@ static void faults(struct figures *f)
 		note(f, FAULT_2M_PRESENT, (touch(vcpu, PAGE_2M, LARGE_FAULTS, true) - few) / (LARGE_FAULTS - 1));
 	}
 	vm_free(vm);
-	CHECK_EQ(munmap(mem, LOG_SIZE), 0);
+	CHECK_EQ(munmap(mem, FAULT_SIZE), 0);
 	CHECK_EQ(munmap(thp, large), 0);
 }
 
@@ -185,46 +190,48 @@ static u64 harvest(struct vm *vm, u64 *bitmap)
 	return rdtsc() - start;
 }
 
-static void harvest_of(struct figures *f, struct vcpu *vcpu, enum row row, u64 every, u64 *bitmap)
+/* One in @every of a slot's @pages is dirty. */
+static u64 harvest_of(struct vcpu *vcpu, u64 pages, u64 every, u64 *bitmap)
 {
-	u64 n = LOG_PAGES / every;
+	u64 n = pages / every;
 
 	touch(vcpu, every * PAGE_SIZE, n, true);
-	note(f, row, harvest(vcpu->vm, bitmap) / n);
+	return harvest(vcpu->vm, bitmap) / n;
 }
 
-static void dirty_log(struct figures *f)
+/* For a slot of @size bytes the rows from @first on, in the order of enum row. */
+static void dirty_log(struct figures *f, size_t size, enum row first)
 {
+	const u64 pages = size / PAGE_SIZE;
 	struct vm *vm = vm_create();
 	struct vcpu *vcpu = vcpu_add(vm, 0);
-	u8 *mem = aligned_map(LOG_SIZE);
-	u64 *bitmap = calloc(LOG_PAGES / 64, 8), start;
+	u8 *mem = aligned_map(size);
+	u64 *bitmap = calloc(pages / 64, 8), start;
 	int fd = vm->fd;
 
 	CHECK(bitmap);
-	memset(bitmap, 1, LOG_PAGES / 8);
+	memset(bitmap, 1, pages / 8);
 	vcpu_entry(vcpu, guest_touch);
-	CHECK_EQ(madvise(mem, LOG_SIZE, MADV_NOHUGEPAGE), 0);
-	slot_set(vm, 1, 0, GPA, LOG_SIZE, mem);
-	touch(vcpu, PAGE_SIZE, LOG_PAGES, true);
+	CHECK_EQ(madvise(mem, size, MADV_NOHUGEPAGE), 0);
+	slot_set(vm, 1, 0, GPA, size, mem);
+	touch(vcpu, PAGE_SIZE, pages, true);
 	start = rdtsc();
-	slot_set(vm, 1, KVM_MEM_LOG_DIRTY_PAGES, GPA, LOG_SIZE, mem);
-	note(f, LOG_ENABLE, rdtsc() - start);
-	touch(vcpu, PAGE_SIZE, LOG_PAGES, true);
-	note(f, LOG_HARVEST_100, harvest(vm, bitmap) / LOG_PAGES);
-	note(f, LOG_FIRST_WRITE, touch(vcpu, PAGE_SIZE, LOG_PAGES, true) / LOG_PAGES);
+	slot_set(vm, 1, KVM_MEM_LOG_DIRTY_PAGES, GPA, size, mem);
+	note(f, first, rdtsc() - start);
+	note(f, first + 4, harvest_of(vcpu, pages, 1, bitmap));
+	note(f, first + 1, touch(vcpu, PAGE_SIZE, pages, true) / pages);
 	harvest(vm, bitmap);
-	harvest_of(f, vcpu, LOG_HARVEST_10, 10, bitmap);
-	harvest_of(f, vcpu, LOG_HARVEST_1, 100, bitmap);
+	note(f, first + 3, harvest_of(vcpu, pages, 10, bitmap));
+	note(f, first + 2, harvest_of(vcpu, pages, 100, bitmap));
 
-	/* All of it is mapped still. */
+	/* All of it is mapped still, and costs no more to end than little would. */
 	vcpu_close(vcpu);
 	start = rdtsc();
 	close(fd);
 	note(f, DESTROY_FULL, rdtsc() - start);
 	vm->fd = dup(0);
 	vm_free(vm);
-	CHECK_EQ(munmap(mem, LOG_SIZE), 0);
+	CHECK_EQ(munmap(mem, size), 0);
 	free(bitmap);
 }
 
@@ -251,9 +258,10 @@ static void measure(struct figures *f, const char *device)
 	for (i = 0; i < ROUNDS; i++) {
 		lifetime(f);
 		faults(f);
-		dirty_log(f);
+		dirty_log(f, 64 * MIB, LOG_ENABLE);
 		sleep_ms(50);
 	}
+	dirty_log(f, 1024 * MIB, LOG_1G_ENABLE);
 }
 
 static void cost_of_vms(void)
