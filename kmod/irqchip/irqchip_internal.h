@@ -144,7 +144,7 @@ void lodge_ioapic_set_state(struct lodge_ioapic *ioapic, const struct kvm_ioapic
 void lodge_pit_destroy(struct lodge_vm *vm);
 
 /* routing.c */
-int lodge_routing_set_default(struct lodge_vm *vm);
+void lodge_routing_set_default(struct lodge_vm *vm);	/* before the mode is published */
 void lodge_routing_destroy(struct lodge_vm *vm);
 void lodge_routing_user_eois(struct lodge_vcpu *vcpu, unsigned long *vectors);
 void lodge_irq_acked(struct lodge_vm *vm, u32 chip, u32 pin);

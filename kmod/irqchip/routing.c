@@ -9,6 +9,37 @@
 #include <linux/slab.h>
 #include <asm/apicdef.h>
 
+/*
+ * What a VM has until user space says otherwise: GSI 0-15 to the pins of that number of both chips, 16-23 to the
+ * IOAPIC. One for all VMs.
+ */
+#define ROUTE_IOAPIC(_gsi) \
+	{ .gsi = (_gsi), .type = KVM_IRQ_ROUTING_IRQCHIP, .chip = { KVM_IRQCHIP_IOAPIC, (_gsi) } }
+#define ROUTE_BOTH(_gsi) \
+	ROUTE_IOAPIC(_gsi), \
+	{ .gsi = (_gsi), .type = KVM_IRQ_ROUTING_IRQCHIP, .chip = { (_gsi) / 8, (_gsi) % 8 } }
+
+static struct lodge_irq_route routes_at_first[] = {
+	ROUTE_BOTH(0), ROUTE_BOTH(1), ROUTE_BOTH(2), ROUTE_BOTH(3), ROUTE_BOTH(4), ROUTE_BOTH(5),
+	ROUTE_BOTH(6), ROUTE_BOTH(7), ROUTE_BOTH(8), ROUTE_BOTH(9), ROUTE_BOTH(10), ROUTE_BOTH(11),
+	ROUTE_BOTH(12), ROUTE_BOTH(13), ROUTE_BOTH(14), ROUTE_BOTH(15),
+	ROUTE_IOAPIC(16), ROUTE_IOAPIC(17), ROUTE_IOAPIC(18), ROUTE_IOAPIC(19),
+	ROUTE_IOAPIC(20), ROUTE_IOAPIC(21), ROUTE_IOAPIC(22), ROUTE_IOAPIC(23),
+};
+
+static struct lodge_irq_routing routing_at_first = {
+	.nr = PIC_PINS + IOAPIC_PINS,
+	.nr_gsis = IOAPIC_PINS,
+	.pin_gsi = {
+		[KVM_IRQCHIP_PIC_MASTER] = { 0, 1, 2, 3, 4, 5, 6, 7, [8 ... IOAPIC_PINS - 1] = -1 },
+		[KVM_IRQCHIP_PIC_SLAVE] = { 8, 9, 10, 11, 12, 13, 14, 15, [8 ... IOAPIC_PINS - 1] = -1 },
+		[KVM_IRQCHIP_IOAPIC] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+					 22, 23 },
+	},
+	.entries = routes_at_first,
+	.first = { 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 33, 34, 35, 36, 37, 38, 39, 40 },
+};
+
 static void routing_free_rcu(struct rcu_head *rcu)
 {
 	struct lodge_irq_routing *routing = container_of(rcu, struct lodge_irq_routing, rcu);
@@ -163,7 +194,7 @@ int lodge_routing_set(struct lodge_vm *vm, const struct kvm_irq_routing_entry *e
 		return PTR_ERR(routing);
 	old = rcu_dereference_protected(vm->irqchip->routing, lockdep_is_held(&vm->lock));
 	rcu_assign_pointer(vm->irqchip->routing, routing);
-	if (old)
+	if (old && old != &routing_at_first)
 		call_rcu(&old->rcu, routing_free_rcu);
 	if (vm->irqchip_mode == LODGE_IRQCHIP_SPLIT)
 		lodge_for_each_vcpu(i, vcpu, vm)
@@ -171,38 +202,18 @@ int lodge_routing_set(struct lodge_vm *vm, const struct kvm_irq_routing_entry *e
 	return 0;
 }
 
-/* GSI 0-15 to both chips' pins of the same number, 16-23 to the IOAPIC. */
-int lodge_routing_set_default(struct lodge_vm *vm)
+void lodge_routing_set_default(struct lodge_vm *vm)
 {
-	struct kvm_irq_routing_entry *entries;
-	u32 gsi, n = 0;
-	int ret;
-
-	entries = kcalloc(PIC_PINS + IOAPIC_PINS, sizeof(*entries), GFP_KERNEL);
-	if (!entries)
-		return -ENOMEM;
-	for (gsi = 0; gsi < IOAPIC_PINS; gsi++) {
-		entries[n].gsi = gsi;
-		entries[n].type = KVM_IRQ_ROUTING_IRQCHIP;
-		entries[n].u.irqchip.irqchip = KVM_IRQCHIP_IOAPIC;
-		entries[n++].u.irqchip.pin = gsi;
-		if (gsi >= PIC_PINS)
-			continue;
-		entries[n].gsi = gsi;
-		entries[n].type = KVM_IRQ_ROUTING_IRQCHIP;
-		entries[n].u.irqchip.irqchip = gsi / 8;		/* KVM_IRQCHIP_PIC_MASTER, _SLAVE */
-		entries[n++].u.irqchip.pin = gsi % 8;
-	}
-	ret = lodge_routing_set(vm, entries, n, 0);
-	kfree(entries);
-	return ret;
+	BUILD_BUG_ON(ARRAY_SIZE(routes_at_first) != PIC_PINS + IOAPIC_PINS);
+	lockdep_assert_held(&vm->lock);
+	RCU_INIT_POINTER(vm->irqchip->routing, &routing_at_first);
 }
 
 void lodge_routing_destroy(struct lodge_vm *vm)
 {
 	struct lodge_irq_routing *routing = rcu_dereference_protected(vm->irqchip->routing, true);
 
-	if (routing)
+	if (routing && routing != &routing_at_first)
 		routing_free_rcu(&routing->rcu);
 	RCU_INIT_POINTER(vm->irqchip->routing, NULL);
 }
