@@ -234,7 +234,8 @@ static void full(void)
 			collect(&ring[at % ENTRIES]);
 		}
 		CHECK_GE(n, ENTRIES / 2);
-		CHECK_LE(n, ENTRIES);
+		/* There is room for what the exit that filled it had still to write. */
+		CHECK_LE(n, ENTRIES - 32);
 		total += n;
 		CHECK_EQ(xioctl(vm->fd, KVM_RESET_DIRTY_RINGS, 0), (long)n);
 	}
