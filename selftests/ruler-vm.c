@@ -248,46 +248,83 @@ static bool device_is_free(const char *device)
 	return fd >= 0;
 }
 
-static void measure(struct figures *f, const char *device)
+static void measure_vms(struct figures *f)
 {
 	unsigned int i;
 
-	setenv("LODGE_DEVICE", device, 1);
-	wait_until(device_is_free(device));
-	memset(f, 0xff, sizeof(*f));
 	for (i = 0; i < ROUNDS; i++) {
 		lifetime(f);
 		faults(f);
 		dirty_log(f, 64 * MIB, LOG_ENABLE);
 		sleep_ms(50);
 	}
+}
+
+static void measure_large_logs(struct figures *f)
+{
 	dirty_log(f, 1024 * MIB, LOG_1G_ENABLE);
+}
+
+typedef void measure_fn(struct figures *f);
+
+static void measure_on(const char *device, measure_fn *measure, struct figures *f)
+{
+	setenv("LODGE_DEVICE", device, 1);
+	wait_until(device_is_free(device));
+	memset(f, 0xff, sizeof(*f));
+	measure(f);
+}
+
+/* KVM comes second and goes again: on later kernels it keeps the CPU's feature for as long as it is loaded. */
+static bool measure_on_kvm(measure_fn *measure, struct figures *f)
+{
+	bool loaded = access("/dev/kvm", F_OK);
+
+	if (loaded && (geteuid() || system("modprobe kvm_amd 2>/dev/null || modprobe kvm_intel 2>/dev/null")))
+		return false;
+	measure_on("/dev/kvm", measure, f);
+	if (loaded && system("modprobe -q -r kvm_amd kvm_intel; modprobe -q -r kvm"))
+		ktap_diag("KVM could not be unloaded");
+	return true;
+}
+
+/* The rows from @i to @end. */
+static void compare(measure_fn *measure, unsigned int i, unsigned int end)
+{
+	const char *device = strdup(device_path());
+	struct figures own, kvm;
+	unsigned int over = 0;
+	bool two, judge;
+
+	measure_on(device, measure, &own);
+	two = strcmp(device, "/dev/kvm") && measure_on_kvm(measure, &kvm);
+	setenv("LODGE_DEVICE", device, 1);
+	/* Time is no judge: an emulator weighs instructions otherwise than a CPU. */
+	judge = getenv("LODGE_LAB_ICOUNT") && device_is_lodge();
+	ktap_diag("%-24s %12s %12s %8s", "ticks", device, two ? "/dev/kvm" : "", "limit");
+	for (; i < end; i++) {
+		ktap_diag("%-24s %12lld %12lld %8llu", rows[i].name, (long long)own.best[i],
+			  two ? (long long)kvm.best[i] : 0, (unsigned long long)rows[i].limit);
+		if (rows[i].limit && (s64)own.best[i] >= 0)
+			over += own.best[i] > rows[i].limit;
+	}
+	if (judge && over)
+		FAIL("%u figures are over their limits", over);
 }
 
 static void cost_of_vms(void)
 {
-	const char *devices[2] = { strdup(device_path()), "/dev/kvm" };
-	unsigned int nr = strcmp(devices[0], devices[1]) ? 2 : 1, i, d;
-	struct figures f[2];
+	compare(measure_vms, 0, LOG_1G_ENABLE);
+}
 
-	if (nr == 2 && access(devices[1], F_OK) &&
-	    (geteuid() || system("modprobe kvm_amd 2>/dev/null || modprobe kvm_intel 2>/dev/null")))
-		nr = 1;
-	for (d = 0; d < nr; d++)
-		measure(&f[d], devices[d]);
-	ktap_diag("%-24s %12s %12s %8s", "ticks", devices[0], nr == 2 ? devices[1] : "", "limit");
-	for (i = 0; i < NR_ROWS; i++)
-		ktap_diag("%-24s %12lld %12lld %8llu", rows[i].name, (long long)f[0].best[i],
-			  nr == 2 ? (long long)f[1].best[i] : 0, (unsigned long long)rows[i].limit);
-	/* Time is no judge: an emulator weighs instructions otherwise than a CPU. */
-	setenv("LODGE_DEVICE", devices[0], 1);
-	for (i = 0; getenv("LODGE_LAB_ICOUNT") && device_is_lodge() && i < NR_ROWS; i++)
-		if (rows[i].limit && (s64)f[0].best[i] >= 0)
-			CHECK_LE(f[0].best[i], rows[i].limit);
+static void cost_of_large_logs(void)
+{
+	compare(measure_large_logs, LOG_1G_ENABLE, NR_ROWS);
 }
 
 static const struct test tests[] = {
 	TEST_SECONDS(cost_of_vms, 300),
+	TEST_SECONDS(cost_of_large_logs, 300),
 };
 
 KTAP_MAIN(tests)
