@@ -69,5 +69,6 @@ int lodge_verb_run(int argc, char **argv);
 int lodge_verb_check(int argc, char **argv);
 int lodge_verb_list(int argc, char **argv);
 int lodge_verb_events(int argc, char **argv);
+int lodge_verb_bench(int argc, char **argv);
 
 #endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of `lodge bench` share: a machine just large enough to measure with, and the measured rows.
+ * One thread, no lock.
+ */
+#ifndef LODGE_BENCH_H
+#define LODGE_BENCH_H
+
+#include <linux/kvm.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BENCH_PORT_END		0x43	/* where a guest's loop ends */
+#define BENCH_PORT_EVENT	0x45	/* an eventfd takes it */
+
+/**
+ * struct bench_machine - a VM of one vCPU with in-kernel interrupt chips and a little memory
+ * @device: descriptor of the device node
+ * @vm: of the VM
+ * @vcpu: of the vCPU
+ * @event: of the eventfd behind BENCH_PORT_EVENT
+ * @run: the vCPU's shared area
+ * @run_size: of @run
+ * @memory: the guest's memory, from guest address 0
+ */
+struct bench_machine {
+	int device, vm, vcpu, event;
+	struct kvm_run *run;
+	size_t run_size;
+	void *memory;
+};
+
+/**
+ * struct bench_row - one thing that is measured
+ * @name: the row, ABI of the JSON
+ * @measure: the cost of one on the machine, in ticks
+ * @code, @end: the guest's loop, for those that have one
+ * @limit: what it may cost in instructions; 0: nothing is promised
+ * @limit_next_rip: the same where the CPU tells the next instruction's address; 0: no other
+ * @limit_unmitigated: the same where it does and the host mitigates nothing; 0: no other
+ */
+struct bench_row {
+	const char *name;
+	uint64_t (*measure)(struct bench_machine *machine, const struct bench_row *row);
+	const uint8_t *code, *end;
+	unsigned int limit, limit_next_rip, limit_unmitigated;
+};
+
+/** lodge_bench_exit_rows() - the rows of exits; @nr: their number */
+const struct bench_row *lodge_bench_exit_rows(unsigned int *nr);
+
+/** lodge_bench_ticks() - the time stamp counter, after all before it was executed */
+uint64_t lodge_bench_ticks(void);
+
+/**
+ * lodge_bench_machine_create() - make a machine
+ * @machine: filled in
+ * @path: device node; one that was just given back by another hypervisor is waited for
+ *
+ * Return: whether it could be made; errno says why not.
+ */
+bool lodge_bench_machine_create(struct bench_machine *machine, const char *path);
+void lodge_bench_machine_destroy(struct bench_machine *machine);
+
+/**
+ * lodge_bench_machine_run() - run a loop of the guest's to its end
+ * @machine: the machine
+ * @count: repetitions
+ *
+ * Return: ticks from the first KVM_RUN to the last one's return. Ends the tool when the guest stops otherwise.
+ */
+uint64_t lodge_bench_machine_run(struct bench_machine *machine, unsigned int count);
+
+/** lodge_bench_machine_load() - put a loop where the vCPU begins */
+void lodge_bench_machine_load(struct bench_machine *machine, const struct bench_row *row);
+
+#endif

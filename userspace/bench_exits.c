@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The rows of `lodge bench` that are exits: the difference between many and few of them, the guest's loop of two
+ * instructions included. No state.
+ */
+#include "bench.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "host.h"
+#include "tool.h"
+
+#define FEW	100u
+#define MANY	600u
+#define TRIES	4
+
+#define LOOP(name) extern const uint8_t lodge_bench_##name[], lodge_bench_##name##_end[]
+LOOP(cpuid);
+LOOP(vmcall);
+LOOP(vmmcall);
+LOOP(rdmsr);
+LOOP(wrmsr);
+LOOP(port_in);
+LOOP(port_out);
+LOOP(ioeventfd);
+LOOP(apic_read);
+LOOP(self_ipi);
+LOOP(port_user);
+LOOP(mmio_user);
+
+static uint64_t least(uint64_t (*run)(struct bench_machine *machine, unsigned int count),
+		      struct bench_machine *machine, unsigned int count)
+{
+	uint64_t best = UINT64_MAX;
+
+	for (unsigned int i = 0; i < TRIES; i++) {
+		uint64_t ticks = run(machine, count);
+
+		if (ticks < best)
+			best = ticks;
+	}
+	return best;
+}
+
+static uint64_t each(uint64_t (*run)(struct bench_machine *machine, unsigned int count),
+		     struct bench_machine *machine)
+{
+	uint64_t few, many;
+
+	run(machine, FEW);
+	few = least(run, machine, FEW);
+	many = least(run, machine, MANY);
+	return many > few ? (many - few) / (MANY - FEW) : 0;
+}
+
+static uint64_t version_run(struct bench_machine *machine, unsigned int count)
+{
+	uint64_t start = lodge_bench_ticks();
+
+	while (count--)
+		if (ioctl(machine->device, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
+			lodge_fail(STATUS_FAILED, "KVM_GET_API_VERSION: %s", strerror(errno));
+	return lodge_bench_ticks() - start;
+}
+
+static uint64_t ioctl_measure(struct bench_machine *machine, const struct bench_row *row)
+{
+	(void)row;
+	return each(version_run, machine);
+}
+
+static uint64_t loop_measure(struct bench_machine *machine, const struct bench_row *row)
+{
+	lodge_bench_machine_load(machine, row);
+	return each(lodge_bench_machine_run, machine);
+}
+
+/* Each vendor's own, so that neither hypervisor has to patch the other's. */
+static uint64_t hypercall_measure(struct bench_machine *machine, const struct bench_row *row)
+{
+	static const struct bench_row intel = { .code = lodge_bench_vmcall, .end = lodge_bench_vmcall_end };
+
+	return loop_measure(machine, lodge_host_vendor(NULL) == HOST_INTEL ? &intel : row);
+}
+
+#define ROW_LOOP(loop) .measure = loop_measure, .code = lodge_bench_##loop, .end = lodge_bench_##loop##_end
+
+static const struct bench_row rows[] = {
+	{ .name = "null-ioctl", .measure = ioctl_measure },
+	{ .name = "cpuid", ROW_LOOP(cpuid), .limit = 600, .limit_next_rip = 350, .limit_unmitigated = 250 },
+	{ .name = "hypercall", .measure = hypercall_measure, .code = lodge_bench_vmmcall,
+	  .end = lodge_bench_vmmcall_end, .limit = 600, .limit_next_rip = 350, .limit_unmitigated = 250 },
+	{ .name = "rdmsr", ROW_LOOP(rdmsr), .limit = 600, .limit_next_rip = 350, .limit_unmitigated = 250 },
+	{ .name = "wrmsr", ROW_LOOP(wrmsr), .limit = 600, .limit_next_rip = 350, .limit_unmitigated = 250 },
+	{ .name = "port-in", ROW_LOOP(port_in), .limit = 350 },
+	{ .name = "port-out", ROW_LOOP(port_out) },
+	{ .name = "ioeventfd", ROW_LOOP(ioeventfd), .limit = 450 },
+	{ .name = "lapic-read", ROW_LOOP(apic_read), .limit = 700 },
+	{ .name = "self-ipi", ROW_LOOP(self_ipi) },
+	{ .name = "port-user", ROW_LOOP(port_user), .limit = 1200 },
+	{ .name = "mmio-user", ROW_LOOP(mmio_user), .limit = 1500 },
+};
+
+const struct bench_row *lodge_bench_exit_rows(unsigned int *nr)
+{
+	*nr = sizeof(rows) / sizeof(rows[0]);
+	return rows;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The guest's side of `lodge bench`: one loop a row, in flat 32-bit code without paging, that repeats what it
+ * measures ESI times and then leaves by port 0x43. The loops are copied to where the guest begins.
+ */
+	.section .rodata
+	.code32
+
+	.macro bench_loop name, setup, body
+	.globl	lodge_bench_\name, lodge_bench_\name\()_end
+lodge_bench_\name:
+	\setup
+1:	\body
+	dec	%esi
+	jnz	1b
+	out	%al, $0x43
+lodge_bench_\name\()_end:
+	.endm
+
+	bench_loop cpuid, "", "xor %eax, %eax; cpuid"
+	bench_loop vmcall, "", "mov $0x7777, %eax; vmcall"
+	bench_loop vmmcall, "", "mov $0x7777, %eax; vmmcall"
+	/* IA32_MTRRCAP, which every in-kernel MSR is like; IA32_MISC_ENABLE, written as it was read. */
+	bench_loop rdmsr, "mov $0xfe, %ecx", "rdmsr"
+	bench_loop wrmsr, "mov $0x1a0, %ecx; rdmsr", "wrmsr"
+	/* The interrupt controller's mask, all masked. */
+	bench_loop port_in, "", "in $0x21, %al"
+	bench_loop port_out, "mov $0xff, %al", "out %al, $0x21"
+	bench_loop ioeventfd, "", "out %al, $0x45"
+	bench_loop apic_read, "", "mov 0xfee00030, %eax"
+	/* To itself, vector 0x40; interrupts are off. */
+	bench_loop self_ipi, "mov $0x40040, %eax", "mov %eax, 0xfee00300"
+	bench_loop port_user, "", "out %al, $0x44"
+	bench_loop mmio_user, "", "mov 0xd0000000, %eax"
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The machine that `lodge bench` measures with: made with plain system calls, since the tool's own machine ends
+ * the tool where a measurement wants to know. One thread, no lock.
+ */
+#include "bench.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#include "tool.h"
+
+#define MEMORY_SIZE	(1u << 20)
+#define CODE		0x1000		/* where loops begin */
+#define CPUIDS_MAX	256
+
+uint64_t lodge_bench_ticks(void)
+{
+	uint64_t ticks;
+
+	_mm_lfence();
+	ticks = __rdtsc();
+	_mm_lfence();
+	return ticks;
+}
+
+/* Another hypervisor gives the CPU feature back some time after its last VM. */
+static int vm_create_patiently(int device)
+{
+	for (unsigned int tries = 0;; tries++) {
+		int vm = ioctl(device, KVM_CREATE_VM, 0);
+
+		if (vm >= 0 || errno != EBUSY || tries == 200)
+			return vm;
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+	}
+}
+
+static bool machine_fill(struct bench_machine *machine)
+{
+	struct kvm_ioeventfd ioeventfd = {
+		.addr = BENCH_PORT_EVENT, .len = 1, .fd = machine->event, .flags = KVM_IOEVENTFD_FLAG_PIO,
+	};
+	struct kvm_userspace_memory_region region = {
+		.memory_size = MEMORY_SIZE, .userspace_addr = (uintptr_t)machine->memory,
+	};
+	uint64_t identity_map = 0xfffbc000;
+
+	return !ioctl(machine->vm, KVM_SET_IDENTITY_MAP_ADDR, &identity_map) &&
+	       !ioctl(machine->vm, KVM_SET_TSS_ADDR, 0xfffbd000) &&
+	       !ioctl(machine->vm, KVM_CREATE_IRQCHIP, 0) &&
+	       !ioctl(machine->vm, KVM_SET_USER_MEMORY_REGION, &region) &&
+	       !ioctl(machine->vm, KVM_IOEVENTFD, &ioeventfd);
+}
+
+static bool vcpu_set_cpuid(struct bench_machine *machine)
+{
+	struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + CPUIDS_MAX * sizeof(cpuid->entries[0]));
+	bool done;
+
+	if (!cpuid)
+		return false;
+	cpuid->nent = CPUIDS_MAX;
+	done = !ioctl(machine->device, KVM_GET_SUPPORTED_CPUID, cpuid) &&
+	       !ioctl(machine->vcpu, KVM_SET_CPUID2, cpuid);
+	free(cpuid);
+	return done;
+}
+
+/* Flat 32-bit segments, paging off. */
+static bool vcpu_set_mode(struct bench_machine *machine)
+{
+	struct kvm_segment code = {
+		.limit = 0xffffffff, .selector = 8, .type = 11, .present = 1, .db = 1, .s = 1, .g = 1,
+	};
+	struct kvm_segment data = code;
+	struct kvm_sregs sregs;
+
+	data.selector = 16;
+	data.type = 3;
+	if (ioctl(machine->vcpu, KVM_GET_SREGS, &sregs))
+		return false;
+	sregs.cs = code;
+	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
+	sregs.cr0 |= 1;
+	return !ioctl(machine->vcpu, KVM_SET_SREGS, &sregs);
+}
+
+static bool vcpu_fill(struct bench_machine *machine)
+{
+	int size = ioctl(machine->device, KVM_GET_VCPU_MMAP_SIZE, 0);
+
+	if (size < 0)
+		return false;
+	machine->run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, machine->vcpu, 0);
+	if (machine->run == MAP_FAILED)
+		return false;
+	machine->run_size = (size_t)size;
+	return vcpu_set_cpuid(machine) && vcpu_set_mode(machine);
+}
+
+bool lodge_bench_machine_create(struct bench_machine *machine, const char *path)
+{
+	int error;
+
+	*machine = (struct bench_machine){
+		.device = -1, .vm = -1, .vcpu = -1, .event = -1, .run = MAP_FAILED, .memory = MAP_FAILED,
+	};
+	machine->device = open(path, O_RDWR | O_CLOEXEC);
+	if (machine->device < 0)
+		return false;
+	machine->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	machine->memory = mmap(NULL, MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	machine->vm = vm_create_patiently(machine->device);
+	if (machine->event >= 0 && machine->memory != MAP_FAILED && machine->vm >= 0 && machine_fill(machine)) {
+		machine->vcpu = ioctl(machine->vm, KVM_CREATE_VCPU, 0);
+		if (machine->vcpu >= 0 && vcpu_fill(machine))
+			return true;
+	}
+	error = errno;
+	lodge_bench_machine_destroy(machine);
+	errno = error;
+	return false;
+}
+
+void lodge_bench_machine_destroy(struct bench_machine *machine)
+{
+	const int fds[] = { machine->vcpu, machine->vm, machine->event, machine->device };
+
+	if (machine->run != MAP_FAILED)
+		munmap(machine->run, machine->run_size);
+	for (unsigned int i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	if (machine->memory != MAP_FAILED)
+		munmap(machine->memory, MEMORY_SIZE);
+}
+
+void lodge_bench_machine_load(struct bench_machine *machine, const struct bench_row *row)
+{
+	memcpy((uint8_t *)machine->memory + CODE, row->code, (size_t)(row->end - row->code));
+}
+
+uint64_t lodge_bench_machine_run(struct bench_machine *machine, unsigned int count)
+{
+	struct kvm_regs regs = { .rip = CODE, .rflags = 2, .rsi = count };
+	const struct kvm_run *run = machine->run;
+	int vcpu = machine->vcpu;
+	uint64_t start;
+
+	if (ioctl(vcpu, KVM_SET_REGS, &regs))
+		lodge_fail(STATUS_FAILED, "the measuring guest's registers: %s", strerror(errno));
+	start = lodge_bench_ticks();
+	do {
+		if (ioctl(vcpu, KVM_RUN, 0) && errno != EINTR)
+			lodge_fail(STATUS_FAILED, "the measuring guest: %s", strerror(errno));
+	} while (run->exit_reason == KVM_EXIT_MMIO || run->exit_reason == KVM_EXIT_INTR ||
+		 (run->exit_reason == KVM_EXIT_IO && run->io.port != BENCH_PORT_END));
+	start = lodge_bench_ticks() - start;
+	if (run->exit_reason != KVM_EXIT_IO)
+		lodge_fail(STATUS_FAILED, "the measuring guest stopped, exit reason %u", run->exit_reason);
+	return start;
+}
