@@ -25,7 +25,7 @@ LODGE_OP(void, vcpu_leave_cpu, (struct lodge_vcpu *vcpu))	/* vcpu->cpu is the ol
 
 /* The section. */
 LODGE_OP(void, section_enter, (struct lodge_vcpu *vcpu))	/* this CPU's state: ASID, host block, lazily switched MSRs */
-LODGE_OP(void, section_leave, (struct lodge_vcpu *vcpu))
+LODGE_OP(void, section_leave, (struct lodge_vcpu *vcpu))	/* only if it has set vcpu->section_undo since section_enter */
 LODGE_OP(void, flush_tlb, (struct lodge_vcpu *vcpu))
 LODGE_OP(void, run, (struct lodge_vcpu *vcpu))			/* one entry and exit; gprs, rip, rflags, cr2, cr8, shadow, next_rip */
 LODGE_OP(int, handle_exit, (struct lodge_vcpu *vcpu))		/* enum lodge_exit_result or -errno; interrupts off */

@@ -233,7 +233,7 @@ static u32 port_data_get(const void *data, unsigned int size)
 }
 
 /* Context: any, once there is a page for the data. */
-static int port_fill(struct lodge_vcpu *vcpu, void *data)
+static __always_inline int port_fill(struct lodge_vcpu *vcpu, void *data)
 {
 	struct lodge_exit_io *io = &vcpu->io;
 	struct kvm_run *run = vcpu->run;

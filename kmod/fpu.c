@@ -2,12 +2,13 @@
 /*
  * The guest's extended state: an XSAVE area in standard format per vCPU, XCR0, PKRU and IA32_XSS.
  * lodge_fpu_enter() and lodge_fpu_leave() bracket the section in which the guest's state is live in the
- * CPU; interrupts stay off between them, so nothing of the host can want the FPU meanwhile, and the host's registers
- * are back, bit for bit, before anything can: whose they are need not be known. The area is
+ * CPU: fpu_section.h. The area is
  * the vCPU's own (vcpu->mutex); in the section only the CPU reads and writes it. Vector registers and
  * images for user space are read and written here outside the section.
  */
 #include "fpu.h"
+
+#include "fpu_section.h"
 
 #include <linux/slab.h>
 
@@ -54,11 +55,6 @@ static_assert(offsetof(struct fpu_legacy, xmm) == 160);
 static_assert(offsetof(struct fpu_area, extended) == 576);
 static_assert(!((u64)FPU_OFFERED >> 32));	/* no component of EDX's half */
 
-struct lodge_fpu {
-	u32 host_pkru;		/* (v) in the section */
-	u8 area[] __aligned(64);	/* (v) struct fpu_area, as long as fpu_area_size says */
-};
-
 struct fpu_component {
 	u32 offset, size;
 	bool aligned;		/* to 64 bytes, in compacted images */
@@ -66,16 +62,13 @@ struct fpu_component {
 
 u64 lodge_fpu_features __ro_after_init;
 
-static u64 fpu_host_xcr0 __ro_after_init;
+struct lodge_fpu_host lodge_fpu_host __ro_after_init;
 static u64 fpu_host_xss __ro_after_init;
-static u32 fpu_mask __ro_after_init;		/* what XSAVE and XRSTOR move: all but PKRU */
 static u32 fpu_mxcsr_mask __ro_after_init;
 static u32 fpu_area_size __ro_after_init;
 static bool fpu_has_pkru __ro_after_init;
-static bool fpu_has_rest __ro_after_init;	/* PKRU, or a host's IA32_XSS */
 static struct fpu_component fpu_components[XFEATURE_MAX] __ro_after_init;
 static struct kmem_cache *fpu_cache;
-static struct fpu_area __percpu *fpu_host_areas;	/* what the CPU held when the section began */
 
 static __always_inline struct fpu_area *fpu_area(struct lodge_vcpu *vcpu)
 {
@@ -134,34 +127,34 @@ int __init lodge_fpu_init(void)
 		pr_info("this CPU has no XSAVE (or the host was booted with noxsave): not supported\n");
 		return -ENODEV;
 	}
-	fpu_host_xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
+	lodge_fpu_host.xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
 	if (boot_cpu_has(X86_FEATURE_XSAVES))
 		rdmsrq(MSR_IA32_XSS, fpu_host_xss);
-	lodge_fpu_features = fpu_host_xcr0 & FPU_OFFERED;
+	lodge_fpu_features = lodge_fpu_host.xcr0 & FPU_OFFERED;
 	if (!boot_cpu_has(X86_FEATURE_OSPKE))
 		lodge_fpu_features &= ~XFEATURE_MASK_PKRU;
 	fpu_measure();
 	fpu_has_pkru = lodge_fpu_features & XFEATURE_MASK_PKRU;
-	fpu_has_rest = fpu_has_pkru || fpu_host_xss;
-	fpu_mask = lodge_fpu_features & ~XFEATURE_MASK_PKRU;
+	lodge_fpu_host.has_rest = fpu_has_pkru || fpu_host_xss;
+	lodge_fpu_host.mask = lodge_fpu_features & ~XFEATURE_MASK_PKRU;
 
 	ret = fpu_read_mxcsr_mask();
 	if (ret)
 		return ret;
-	fpu_host_areas = __alloc_percpu(fpu_area_size, __alignof__(struct lodge_fpu));
-	if (!fpu_host_areas)
+	lodge_fpu_host.areas = __alloc_percpu(fpu_area_size, __alignof__(struct lodge_fpu));
+	if (!lodge_fpu_host.areas)
 		return -ENOMEM;
 	fpu_cache = kmem_cache_create("lodge_fpu", offsetof(struct lodge_fpu, area) + fpu_area_size,
 				      __alignof__(struct lodge_fpu), SLAB_ACCOUNT, NULL);
 	if (!fpu_cache)
-		free_percpu(fpu_host_areas);
+		free_percpu(lodge_fpu_host.areas);
 	return fpu_cache ? 0 : -ENOMEM;
 }
 
 void lodge_fpu_exit(void)
 {
 	kmem_cache_destroy(fpu_cache);
-	free_percpu(fpu_host_areas);
+	free_percpu(lodge_fpu_host.areas);
 }
 
 int lodge_fpu_create(struct lodge_vcpu *vcpu)
@@ -217,37 +210,7 @@ static void fpu_area_fill(struct fpu_area *area)
 			memset(fpu_component_at(area, i), 0, fpu_components[i].size);
 }
 
-static __always_inline bool fpu_xrstor(struct fpu_area *area)
-{
-	asm goto("1: xrstor64 %0\n"
-		 _ASM_EXTABLE(1b, %l[fault])
-		 : : "m" (*area), "a" (fpu_mask), "d" (0) : "memory" : fault);
-	return true;
-fault:
-	return false;
-}
-
-static __always_inline void fpu_xsave(struct fpu_area *area)
-{
-	if (cpu_feature_enabled(X86_FEATURE_XSAVEOPT))
-		asm volatile("xsaveopt64 %0" : "+m" (*area) : "a" (fpu_mask), "d" (0) : "memory");
-	else
-		asm volatile("xsave64 %0" : "+m" (*area) : "a" (fpu_mask), "d" (0) : "memory");
-}
-
-/*
- * CPUs without XSAVEERPTR neither save nor restore the last x87 pointers unless an exception is
- * pending: load an operand of ours, so that no other task's addresses reach the guest, nor the guest's the host.
- * APM 4, FXSAVE.
- */
-static __always_inline void fpu_clear_pointers(void)
-{
-	if (static_cpu_has_bug(X86_BUG_FXSAVE_LEAK))
-		asm volatile("fnclex\n\temms\n\tfildl %0" : : "m" (fpu_mask));
-}
-
-/* What only CPUs with protection keys or supervisor components have besides the registers. */
-static noinline void fpu_enter_rest(struct lodge_vcpu *vcpu)
+void lodge_fpu_enter_rest(struct lodge_vcpu *vcpu)
 {
 	if (fpu_host_xss)
 		wrmsrq(MSR_IA32_XSS, 0);
@@ -258,7 +221,7 @@ static noinline void fpu_enter_rest(struct lodge_vcpu *vcpu)
 	}
 }
 
-static noinline void fpu_leave_rest(struct lodge_vcpu *vcpu)
+void lodge_fpu_leave_rest(struct lodge_vcpu *vcpu)
 {
 	if (fpu_has_pkru) {
 		vcpu->pkru = rdpkru();
@@ -269,37 +232,12 @@ static noinline void fpu_leave_rest(struct lodge_vcpu *vcpu)
 		wrmsrq(MSR_IA32_XSS, fpu_host_xss);
 }
 
-void lodge_fpu_enter(struct lodge_vcpu *vcpu)
+/* Every way into the area checks what XRSTOR checks. */
+void lodge_fpu_repair(struct lodge_vcpu *vcpu)
 {
-	struct fpu_area *area = fpu_area(vcpu);
-
-	lockdep_assert_irqs_disabled();
-	fpu_xsave(this_cpu_ptr(fpu_host_areas));
-	fpu_clear_pointers();
-	if (unlikely(!fpu_xrstor(area))) {
-		/* Every way into the area checks what XRSTOR checks. */
-		WARN_ON_ONCE(1);
-		fpu_area_init(area);
-		fpu_xrstor(area);
-	}
-	if (vcpu->xcr0 != fpu_host_xcr0)
-		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
-	if (unlikely(fpu_has_rest))
-		fpu_enter_rest(vcpu);
-}
-
-void lodge_fpu_leave(struct lodge_vcpu *vcpu)
-{
-	lockdep_assert_irqs_disabled();
-	if (unlikely(fpu_has_rest))
-		fpu_leave_rest(vcpu);
-	/* Read, not remembered: some emulated CPUs let a guest's XSETBV through although it is intercepted. */
-	vcpu->xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
-	if (vcpu->xcr0 != fpu_host_xcr0)
-		xsetbv(XCR_XFEATURE_ENABLED_MASK, fpu_host_xcr0);
-	fpu_xsave(fpu_area(vcpu));
-	fpu_clear_pointers();
-	WARN_ON_ONCE(!fpu_xrstor(this_cpu_ptr(fpu_host_areas)));
+	WARN_ON_ONCE(1);
+	fpu_area_init(fpu_area(vcpu));
+	fpu_xrstor(fpu_area(vcpu));
 }
 
 /* Which sets of features may be enabled together: SDM 1, 13.3; APM 2, 11.5.2. */
@@ -430,7 +368,7 @@ int lodge_fpu_set_xsave(struct lodge_vcpu *vcpu, const void *image, u32 size)
 	memcpy(area, in, fpu_area_size);
 	area->legacy.mxcsr = mxcsr;
 	area->legacy.mxcsr_mask = fpu_mxcsr_mask;
-	area->header.xstate_bv = present & fpu_mask;
+	area->header.xstate_bv = present & lodge_fpu_host.mask;
 	return 0;
 }
 

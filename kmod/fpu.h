@@ -5,6 +5,11 @@
 
 #include "lodge.h"
 
+struct lodge_fpu {
+	u32 host_pkru;			/* (v) in the section */
+	u8 area[] __aligned(64);	/* (v) as XSAVE leaves it, in standard format */
+};
+
 extern u64 lodge_fpu_features;		/* XCR0 bits that a guest may be given */
 
 int lodge_fpu_init(void);		/* module load: sizes, supported features */
@@ -12,10 +17,6 @@ void lodge_fpu_exit(void);
 int lodge_fpu_create(struct lodge_vcpu *vcpu);
 void lodge_fpu_destroy(struct lodge_vcpu *vcpu);
 void lodge_fpu_reset(struct lodge_vcpu *vcpu);	/* power-up values */
-
-/* The pair that makes guest FPU state live on this CPU; interrupts off from enter to leave. */
-void lodge_fpu_enter(struct lodge_vcpu *vcpu);
-void lodge_fpu_leave(struct lodge_vcpu *vcpu);
 
 /* XSETBV by the guest or KVM_SET_XCRS: 0 or -EINVAL (guest: #GP). Takes effect at the next enter. */
 int lodge_fpu_set_xcr0(struct lodge_vcpu *vcpu, u64 xcr0);

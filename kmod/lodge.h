@@ -212,12 +212,14 @@ struct lodge_vcpu {
 	int cpu;				/* (a) the CPU it last ran on, or -1 */
 	struct lodge_vm *vm;			/* (i) */
 	struct lodge_lapic *lapic;		/* (i) or NULL */
+	const u32 *tpr;				/* (i) its task-priority register, or NULL */
 	struct kvm_run *run;			/* (i) */
 	struct lodge_cpuid *cpuid;		/* (v) */
 	struct lodge_events events;		/* (v) */
 	bool events_injected;			/* (v) the hardware holds one of them for the next entry */
 	bool tpr_blocks;			/* (v) an interrupt waits behind the TPR */
 	bool shadow;				/* (v) an interrupt shadow was in force at the exit */
+	bool section_undo;			/* (v) the backend has something to bring back when the section ends */
 	int (*deferred)(struct lodge_vcpu *vcpu);	/* (v) handler that needed to sleep */
 	struct lodge_exit_io io;		/* (v) the port exit being handled */
 	struct lodge_io_hint io_hints[LODGE_NR_IO_HINTS];	/* (v) */

@@ -20,7 +20,7 @@
 #include "compat/host_work.h"
 #include "event.h"
 #include "exit.h"
-#include "fpu.h"
+#include "fpu_section.h"
 #include "irqchip/irqchip.h"
 #include "mmu/mmu.h"
 #include "msr_filter.h"
@@ -136,7 +136,8 @@ static int run_section(struct lodge_vcpu *vcpu)
 	lodge_fpu_enter(vcpu);
 	lodge_op(section_enter)(vcpu);
 	ret = section_loop(vcpu);
-	lodge_op(section_leave)(vcpu);
+	if (unlikely(vcpu->section_undo))
+		lodge_op(section_leave)(vcpu);
 	lodge_fpu_leave(vcpu);
 	smp_store_release(&vcpu->mode, LODGE_OUTSIDE_GUEST);
 	local_irq_enable();
@@ -202,6 +203,8 @@ static int run_user_exits(struct lodge_vcpu *vcpu)
 	}
 	if (unlikely(vcpu->debug_step_done))
 		return lodge_debug_step_done(vcpu);
+	if (likely(vcpu->vm->irqchip_mode == LODGE_IRQCHIP_KERNEL))
+		return LODGE_EXIT_RESUME;
 	if (vcpu->lapic && vcpu->vm->irqchip_mode == LODGE_IRQCHIP_SPLIT) {
 		vector = lodge_lapic_take_user_eoi(vcpu);
 		if (vector >= 0) {
@@ -345,7 +348,7 @@ static void run_publish(struct lodge_vcpu *vcpu)
 	struct kvm_run *run = vcpu->run;
 
 	run->if_flag = !!(vcpu->rflags & X86_EFLAGS_IF);
-	run->cr8 = vcpu->lapic ? lodge_lapic_cr8_get(vcpu) : vcpu->cr8;
+	run->cr8 = vcpu->tpr ? (READ_ONCE(*vcpu->tpr) >> 4) & 0xf : vcpu->cr8;
 	run->apic_base = vcpu->apic_base;
 	run->flags = 0;
 	run->ready_for_interrupt_injection = vcpu->vm->irqchip_mode == LODGE_IRQCHIP_KERNEL ||
@@ -385,7 +388,7 @@ static int run_checked(struct lodge_vcpu *vcpu)
 	return run_loop(vcpu);
 }
 
-static int run_once(struct lodge_vcpu *vcpu)
+static __always_inline int run_once(struct lodge_vcpu *vcpu)
 {
 	int ret;
 
@@ -416,7 +419,26 @@ static noinline int run_with_wants(struct lodge_vcpu *vcpu)
 	return ret;
 }
 
-int lodge_vcpu_run(struct lodge_vcpu *vcpu)
+static noinline void run_refused(long ret)
 {
-	return likely(!vcpu->run_wants) ? run_once(vcpu) : run_with_wants(vcpu);
+	if (ret != -EINTR && ret != -EAGAIN && ret != -ERESTARTNOINTR)
+		trace_lodge_ioctl_refused(KVM_RUN, ret);
+}
+
+long lodge_vcpu_run(struct lodge_vcpu *vcpu, unsigned long value)
+{
+	long ret;
+
+	if (vcpu->vm->mm != current->mm)
+		return -EIO;
+	if (value)
+		return -EINVAL;
+	if (unlikely(!mutex_trylock(&vcpu->mutex)) && mutex_lock_killable(&vcpu->mutex))
+		return -EINTR;
+	WRITE_ONCE(vcpu->tid, current->pid);
+	ret = likely(!vcpu->run_wants) ? run_once(vcpu) : run_with_wants(vcpu);
+	mutex_unlock(&vcpu->mutex);
+	if (unlikely(ret < 0))
+		run_refused(ret);
+	return ret;
 }

@@ -452,46 +452,34 @@ static long vcpu_call(struct lodge_vcpu *vcpu, const struct lodge_vcpu_ioctl *ro
 	return lodge_ioctl_end(call, row->flags, ret);
 }
 
-/* KVM_RUN: the one row that is called for each exit to user space, so that it goes past the table. */
-static long vcpu_run(struct lodge_vcpu *vcpu, unsigned long value)
+static long vcpu_search(struct lodge_vcpu *vcpu, struct lodge_ioctl_call *call)
 {
-	long ret;
+	unsigned int i;
 
-	if (value)
-		return -EINVAL;
-	if (unlikely(!mutex_trylock(&vcpu->mutex)) && mutex_lock_killable(&vcpu->mutex))
-		return -EINTR;
-	WRITE_ONCE(vcpu->tid, current->pid);
-	ret = lodge_vcpu_run(vcpu);
-	mutex_unlock(&vcpu->mutex);
-	return ret;
+	if (vcpu->vm->mm != current->mm || READ_ONCE(vcpu->vm->death))
+		return -EIO;
+	for (i = 0; i < ARRAY_SIZE(vcpu_ioctls); i++)
+		if (vcpu_ioctls[i].cmd == call->cmd)
+			return vcpu_call(vcpu, &vcpu_ioctls[i], call);
+	return _IOC_TYPE(call->cmd) == LODGE_IOC_TYPE ? -ENOTTY : -EINVAL;
 }
 
 /* Not inlined: its struct would put a stack canary in KVM_RUN's path. */
 static noinline long vcpu_other_ioctl(struct lodge_vcpu *vcpu, unsigned int cmd, unsigned long value)
 {
 	struct lodge_ioctl_call call = { .cmd = cmd, .value = value };
-	unsigned int i;
+	long ret = vcpu_search(vcpu, &call);
 
-	if (READ_ONCE(vcpu->vm->death))
-		return -EIO;
-	for (i = 0; i < ARRAY_SIZE(vcpu_ioctls); i++)
-		if (vcpu_ioctls[i].cmd == cmd)
-			return vcpu_call(vcpu, &vcpu_ioctls[i], &call);
-	return _IOC_TYPE(cmd) == LODGE_IOC_TYPE ? -ENOTTY : -EINVAL;
+	if (ret < 0 && ret != -EINTR && ret != -EAGAIN)
+		trace_lodge_ioctl_refused(cmd, ret);
+	return ret;
 }
 
 static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long value)
 {
 	struct lodge_vcpu *vcpu = file->private_data;
-	long ret;
 
-	if (vcpu->vm->mm != current->mm)
-		return -EIO;
-	ret = likely(cmd == KVM_RUN) ? vcpu_run(vcpu, value) : vcpu_other_ioctl(vcpu, cmd, value);
-	if (unlikely(ret < 0) && ret != -EINTR && ret != -EAGAIN && ret != -ERESTARTNOINTR)
-		trace_lodge_ioctl_refused(cmd, ret);
-	return ret;
+	return likely(cmd == KVM_RUN) ? lodge_vcpu_run(vcpu, value) : vcpu_other_ioctl(vcpu, cmd, value);
 }
 
 static vm_fault_t vcpu_mmap_fault(struct vm_fault *vmf)

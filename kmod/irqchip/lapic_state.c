@@ -67,6 +67,7 @@ int lodge_lapic_create(struct lodge_vcpu *vcpu)
 	lapic->vcpu = vcpu;
 	lapic_timer_init(lapic);
 	vcpu->lapic = lapic;
+	vcpu->tpr = (const u32 *)(lapic->regs + APIC_TASKPRI);
 	return 0;
 }
 
@@ -80,6 +81,7 @@ void lodge_lapic_destroy(struct lodge_vcpu *vcpu)
 	free_page((unsigned long)lapic->regs);
 	kfree(lapic);
 	vcpu->lapic = NULL;
+	vcpu->tpr = NULL;
 }
 
 static u32 x2apic_ldr(u32 id)

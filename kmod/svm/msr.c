@@ -164,6 +164,7 @@ int svm_set_msr(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host)
 	if (msr == MSR_TSC_AUX && READ_ONCE(vcpu->mode) == LODGE_IN_GUEST) {
 		wrmsrq(MSR_TSC_AUX, value);
 		this_cpu_write(svm_cpu.loaded_tsc_aux, true);
+		vcpu->section_undo = true;
 	}
 	return 0;
 }

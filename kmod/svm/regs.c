@@ -209,6 +209,7 @@ void svm_set_debugregs(struct lodge_vcpu *vcpu)
 	struct svm_vcpu *svm = to_svm(vcpu);
 	struct vmcb_control *control = &svm->vmcb->control;
 
+	svm->watching = svm_is_watching(svm);
 	svm->vmcb->save.dr6 = vcpu->dr6;
 	svm->vmcb->save.dr7 = vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP ? vcpu->debug_dr7 : vcpu->dr7;
 	if (vcpu->guest_debug & KVM_GUESTDBG_USE_SW_BP)

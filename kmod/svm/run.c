@@ -40,6 +40,7 @@ void svm_load_debugregs(struct svm_vcpu *svm)
 
 	lodge_debug_load(vcpu);
 	svm->drs_loaded = true;
+	vcpu->section_undo = true;
 	if (vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP)
 		return;		/* the debugger's breakpoints: the guest's own stay out */
 	svm->vmcb->control.dr_read = 0;
@@ -62,18 +63,11 @@ static void svm_unload_debugregs(struct svm_vcpu *svm)
 	}
 }
 
-/* A step over one instruction is under way, the debugger's or lodge's own, or an IRET is awaited. */
-static bool svm_is_watching(const struct svm_vcpu *svm)
-{
-	return svm->nmi_singlestep || svm->iret_pending || (svm->vcpu.guest_debug & KVM_GUESTDBG_SINGLESTEP);
-}
-
 void svm_section_enter(struct lodge_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 	struct svm_cpu *cpu = this_cpu_ptr(&svm_cpu);
 
-	svm->watching = svm_is_watching(svm);
 	svm_branch_barrier(svm, cpu);
 	if (unlikely(!svm_asid_is_valid(svm, cpu)))
 		svm_asid_assign(svm, cpu);
@@ -83,6 +77,7 @@ void svm_section_enter(struct lodge_vcpu *vcpu)
 		wrmsrq(MSR_TSC_AUX, svm->tsc_aux);
 		cpu->loaded_tsc_aux = true;
 	}
+	vcpu->section_undo = cpu->loaded_tsc_aux | cpu->breakpoints.active;
 	if (unlikely(svm->vmcb->save.dr7 & LODGE_DR7_ENABLES))
 		svm_load_debugregs(svm);
 }

@@ -60,6 +60,12 @@ static inline struct svm_vcpu *to_svm(struct lodge_vcpu *vcpu)
 	return container_of(vcpu, struct svm_vcpu, vcpu);
 }
 
+/* A step over one instruction is under way, the debugger's or lodge's own, or an IRET is awaited. */
+static inline bool svm_is_watching(const struct svm_vcpu *svm)
+{
+	return svm->nmi_singlestep || svm->iret_pending || (svm->vcpu.guest_debug & KVM_GUESTDBG_SINGLESTEP);
+}
+
 /* A part of the VMCB changed: the CPU must read it again. */
 static inline void svm_dirty(struct svm_vcpu *svm, u32 clean_bit)
 {

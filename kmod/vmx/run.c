@@ -42,6 +42,7 @@ void vmx_section_enter(struct lodge_vcpu *vcpu)
 	vmx_branch_barrier(vmx, cpu);
 	vmx_make_current(vmx);
 	vmx->in_section = true;
+	vcpu->section_undo = true;
 	vmx_host_enter(vmx, cpu);
 	vmx_check_shadow(vmx);
 	vmx_write_tsc_offset(vmx);
