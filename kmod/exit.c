@@ -272,15 +272,9 @@ static int port_to_user(struct lodge_vcpu *vcpu)
 	return likely(page) ? port_fill(vcpu, page_address(page)) : lodge_defer(vcpu, port_first_to_user);
 }
 
-int lodge_port_complete(struct lodge_vcpu *vcpu)
+void lodge_port_take_answer(struct lodge_vcpu *vcpu)
 {
-	/* User space that moved RIP has dropped the instruction. */
-	if (vcpu->rip != vcpu->io.rip)
-		return LODGE_EXIT_RESUME;
-	if (vcpu->io.in)
-		port_store(vcpu, vcpu->io.size, port_data_get(page_address(vcpu->pio_page), vcpu->io.size));
-	lodge_exit_skip_to(vcpu, vcpu->io.next_rip);
-	return LODGE_EXIT_RESUME;
+	port_store(vcpu, vcpu->io.size, port_data_get(page_address(vcpu->pio_page), vcpu->io.size));
 }
 
 /*
@@ -317,13 +311,10 @@ int lodge_exit_io(struct lodge_vcpu *vcpu)
 
 	if (unlikely(io->string))
 		return lodge_defer(vcpu, lodge_vcpu_emulate);
-	if (io->in) {
-		if (!port_read(vcpu, io))
-			return port_to_user(vcpu);
-		port_store(vcpu, io->size, io->value);
-	} else if (!port_write(vcpu, io)) {
+	if (unlikely(!(io->in ? port_read(vcpu, io) : port_write(vcpu, io))))
 		return port_to_user(vcpu);
-	}
+	if (io->in)
+		port_store(vcpu, io->size, io->value);
 	lodge_exit_skip_to(vcpu, io->next_rip);
 	return LODGE_EXIT_RESUME;
 }

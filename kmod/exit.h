@@ -64,7 +64,17 @@ int lodge_system_execute(struct lodge_vcpu *vcpu);
 /* Finish the RDMSR or WRMSR that user space answered. */
 int lodge_msr_complete(struct lodge_vcpu *vcpu);
 
-/* Finish the port read that user space answered. */
-int lodge_port_complete(struct lodge_vcpu *vcpu);
+/* exit.c: what user space answered a port read goes to RAX. */
+void lodge_port_take_answer(struct lodge_vcpu *vcpu);
+
+/* Finish the port access that user space saw. User space that moved RIP has dropped the instruction. */
+static inline void lodge_port_complete(struct lodge_vcpu *vcpu)
+{
+	if (vcpu->rip != vcpu->io.rip)
+		return;
+	if (vcpu->io.in)
+		lodge_port_take_answer(vcpu);
+	lodge_exit_skip_to(vcpu, vcpu->io.next_rip);
+}
 
 #endif

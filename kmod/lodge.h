@@ -267,7 +267,7 @@ struct lodge_vcpu {
 	struct rcuwait wait;			/* HLT and waiting for SIPI; wakes from any context */
 	pid_t tid;				/* (a) thread that was last in KVM_RUN, in the initial namespace */
 	atomic_t nmi_queued;			/* NMIs asked for from outside */
-	sigset_t sigset;			/* (v) */
+	sigset_t sigset, saved_sigset;		/* (v) KVM_SET_SIGNAL_MASK; the thread's own while KVM_RUN lasts */
 	u8 run_wants;				/* (v) LODGE_RUN_* */
 	bool halted_idle;			/* (v) counted in vm->nr_halted */
 	struct page *pio_page;			/* (a) made on first use */

@@ -72,11 +72,18 @@ static void guest_time_leave(void)
 	vtime_account_guest_exit();
 }
 
-/* Nested translations were removed since this vCPU last flushed, or it asked for a flush itself. */
-static void section_flush_tlb(struct lodge_vcpu *vcpu)
+/* Nested translations were removed since this vCPU last flushed. */
+static bool section_tlb_is_stale(const struct lodge_vcpu *vcpu)
+{
+	return atomic64_read(&vcpu->vm->tlb_generation) != vcpu->tlb_generation;
+}
+
+static noinline void section_prepare(struct lodge_vcpu *vcpu)
 {
 	u64 generation = atomic64_read(&vcpu->vm->tlb_generation);
 
+	if (lodge_vcpu_take_request(vcpu, LODGE_REQ_EVENT) || lodge_events_in_flight(vcpu))
+		lodge_events_prepare(vcpu);
 	if (lodge_vcpu_take_request(vcpu, LODGE_REQ_TLB_FLUSH) || generation != vcpu->tlb_generation) {
 		vcpu->tlb_generation = generation;
 		lodge_op(flush_tlb)(vcpu);
@@ -88,9 +95,9 @@ static int section_loop(struct lodge_vcpu *vcpu)
 	int ret;
 
 	do {
-		if (lodge_vcpu_take_request(vcpu, LODGE_REQ_EVENT) || unlikely(lodge_events_in_flight(vcpu)))
-			lodge_events_prepare(vcpu);
-		section_flush_tlb(vcpu);
+		/* Other requests keep the section from starting, and end it. */
+		if (unlikely(READ_ONCE(vcpu->requests) || lodge_events_in_flight(vcpu) || section_tlb_is_stale(vcpu)))
+			section_prepare(vcpu);
 		trace_lodge_entry(vcpu->id, vcpu->rip);
 		lodge_op(run)(vcpu);
 		vcpu->nr_exits++;
@@ -330,7 +337,8 @@ static int run_complete(struct lodge_vcpu *vcpu)
 	vcpu->completion = LODGE_COMPLETE_NONE;
 	switch (what) {
 	case LODGE_COMPLETE_PORT:
-		return lodge_port_complete(vcpu);
+		lodge_port_complete(vcpu);
+		return LODGE_EXIT_RESUME;
 	case LODGE_COMPLETE_MOVE:
 		return lodge_move_complete(vcpu);
 	case LODGE_COMPLETE_EMULATE:
@@ -377,10 +385,6 @@ static int run_checked(struct lodge_vcpu *vcpu)
 		return ret;
 	if (lodge_compat_immediate_exit(run))
 		return -EINTR;
-	if (signal_pending(current)) {
-		run->exit_reason = KVM_EXIT_INTR;
-		return -EINTR;
-	}
 	vcpu->ran = true;
 	/* User space asks for its window in kvm_run; whoever changes other events says so. */
 	if (vcpu->vm->irqchip_mode != LODGE_IRQCHIP_KERNEL)
@@ -388,10 +392,27 @@ static int run_checked(struct lodge_vcpu *vcpu)
 	return run_loop(vcpu);
 }
 
-static __always_inline int run_once(struct lodge_vcpu *vcpu)
+/* What few vCPUs want around KVM_RUN. The thread may have waited for a CPU since the guest was last told. */
+static noinline void run_begin(struct lodge_vcpu *vcpu)
+{
+	if (vcpu->run_wants & LODGE_RUN_SIGSET)
+		sigprocmask(SIG_SETMASK, &vcpu->sigset, &vcpu->saved_sigset);
+	if (vcpu->run_wants & LODGE_RUN_STEAL)
+		lodge_vcpu_request_self(vcpu, LODGE_REQ_STEAL);
+}
+
+static noinline void run_end(struct lodge_vcpu *vcpu)
+{
+	if (vcpu->run_wants & LODGE_RUN_SIGSET)
+		sigprocmask(SIG_SETMASK, &vcpu->saved_sigset, NULL);
+}
+
+static int run_locked(struct lodge_vcpu *vcpu)
 {
 	int ret;
 
+	if (unlikely(vcpu->run_wants))
+		run_begin(vcpu);
 	if (unlikely(vcpu->mp_state == KVM_MP_STATE_UNINITIALIZED))
 		ret = run_uninitialized(vcpu);
 	else
@@ -399,23 +420,8 @@ static __always_inline int run_once(struct lodge_vcpu *vcpu)
 	if (unlikely(vcpu->run->kvm_valid_regs))
 		lodge_sync_regs_store(vcpu);
 	run_publish(vcpu);
-	return ret;
-}
-
-/* What few vCPUs want around KVM_RUN. The thread may have waited for a CPU since the guest was last told. */
-static noinline int run_with_wants(struct lodge_vcpu *vcpu)
-{
-	bool masks = vcpu->run_wants & LODGE_RUN_SIGSET;
-	sigset_t saved;
-	int ret;
-
-	if (masks)
-		sigprocmask(SIG_SETMASK, &vcpu->sigset, &saved);
-	if (vcpu->run_wants & LODGE_RUN_STEAL)
-		lodge_vcpu_request_self(vcpu, LODGE_REQ_STEAL);
-	ret = run_once(vcpu);
-	if (masks)
-		sigprocmask(SIG_SETMASK, &saved, NULL);
+	if (unlikely(vcpu->run_wants))
+		run_end(vcpu);
 	return ret;
 }
 
@@ -436,7 +442,7 @@ long lodge_vcpu_run(struct lodge_vcpu *vcpu, unsigned long value)
 	if (unlikely(!mutex_trylock(&vcpu->mutex)) && mutex_lock_killable(&vcpu->mutex))
 		return -EINTR;
 	WRITE_ONCE(vcpu->tid, current->pid);
-	ret = likely(!vcpu->run_wants) ? run_once(vcpu) : run_with_wants(vcpu);
+	ret = run_locked(vcpu);
 	mutex_unlock(&vcpu->mutex);
 	if (unlikely(ret < 0))
 		run_refused(ret);

@@ -95,6 +95,17 @@ static bool vcpu_set_mode(struct bench_machine *machine)
 	return !ioctl(machine->vcpu, KVM_SET_SREGS, &sregs);
 }
 
+/* The host's own extended state, as an operating system enables it. */
+static bool vcpu_set_xcr0(struct bench_machine *machine)
+{
+	struct kvm_xcrs xcrs = { .nr_xcrs = 1 };
+	uint32_t low, high;
+
+	asm volatile("xgetbv" : "=a" (low), "=d" (high) : "c" (0));
+	xcrs.xcrs[0].value = ((uint64_t)high << 32 | low) & 7;
+	return !ioctl(machine->vcpu, KVM_SET_XCRS, &xcrs);
+}
+
 static bool vcpu_fill(struct bench_machine *machine)
 {
 	int size = ioctl(machine->device, KVM_GET_VCPU_MMAP_SIZE, 0);
@@ -105,7 +116,7 @@ static bool vcpu_fill(struct bench_machine *machine)
 	if (machine->run == MAP_FAILED)
 		return false;
 	machine->run_size = (size_t)size;
-	return vcpu_set_cpuid(machine) && vcpu_set_mode(machine);
+	return vcpu_set_cpuid(machine) && vcpu_set_xcr0(machine) && vcpu_set_mode(machine);
 }
 
 bool lodge_bench_machine_create(struct bench_machine *machine, const char *path)
