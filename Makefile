@@ -10,6 +10,7 @@
 #				own KVM selftests, Debian's QEMU, libvirt (PEERS="--anew NAME...")
 #	make check-vtx		runs the behaviour tests on AMD-V and VT-x, writes build/vtx.json
 #	make check-mutants	breaks what each test guards and expects it to notice
+#	make bench		measures lodge against KVM, writes build/bench.json (BENCH="6.12 ROW...")
 #	make style		the mechanical part of the house's style
 #	make install		module, udev rule, tool, manual page, headers (DESTDIR, PREFIX)
 #	make clean
@@ -97,6 +98,10 @@ check-peers:
 
 check-vtx:
 	$(Q)$(LAB)/check-vtx
+
+bench:
+	$(Q)mkdir -p $(BUILD)
+	$(Q)selftests/bench/run $(BENCH)
 
 check-mutants:
 	$(Q)selftests/mutants/run $(MUTANTS)

@@ -305,12 +305,15 @@ static __always_inline bool port_write(struct lodge_vcpu *vcpu, struct lodge_exi
 	return !lodge_io_bus_write(vcpu, LODGE_BUS_PIO, io->port, io->size, &io->value);
 }
 
+int lodge_exit_io_string(struct lodge_vcpu *vcpu)
+{
+	return lodge_defer(vcpu, lodge_vcpu_emulate);
+}
+
 int lodge_exit_io(struct lodge_vcpu *vcpu)
 {
 	struct lodge_exit_io *io = &vcpu->io;
 
-	if (unlikely(io->string))
-		return lodge_defer(vcpu, lodge_vcpu_emulate);
 	if (unlikely(!(io->in ? port_read(vcpu, io) : port_write(vcpu, io))))
 		return port_to_user(vcpu);
 	if (io->in)

@@ -37,6 +37,7 @@ static inline void lodge_exit_skip_to(struct lodge_vcpu *vcpu, u64 next_rip)
 
 int lodge_exit_host_event(struct lodge_vcpu *vcpu);
 int lodge_exit_io(struct lodge_vcpu *vcpu);		/* vcpu->io */
+int lodge_exit_io_string(struct lodge_vcpu *vcpu);	/* INS, OUTS */
 int lodge_exit_fault(struct lodge_vcpu *vcpu, gpa_t gpa, u32 access);
 int lodge_exit_cpuid(struct lodge_vcpu *vcpu);
 int lodge_exit_rdmsr(struct lodge_vcpu *vcpu);

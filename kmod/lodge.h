@@ -171,7 +171,6 @@ struct lodge_exit_io {
 	u16 port;
 	u8 size;
 	bool in;
-	bool string;
 	u32 value;
 	u64 rip, next_rip;	/* @rip: of the instruction, while user space answers */
 };

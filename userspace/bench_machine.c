@@ -92,6 +92,7 @@ static bool vcpu_set_mode(struct bench_machine *machine)
 	sregs.cs = code;
 	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
 	sregs.cr0 |= 1;
+	sregs.cr4 |= 1u << 18;		/* OSXSAVE */
 	return !ioctl(machine->vcpu, KVM_SET_SREGS, &sregs);
 }
 
@@ -116,7 +117,7 @@ static bool vcpu_fill(struct bench_machine *machine)
 	if (machine->run == MAP_FAILED)
 		return false;
 	machine->run_size = (size_t)size;
-	return vcpu_set_cpuid(machine) && vcpu_set_xcr0(machine) && vcpu_set_mode(machine);
+	return vcpu_set_cpuid(machine) && vcpu_set_mode(machine) && vcpu_set_xcr0(machine);
 }
 
 bool lodge_bench_machine_create(struct bench_machine *machine, const char *path)

@@ -17,10 +17,11 @@ static int svm_exit_io(struct svm_vcpu *svm)
 	struct lodge_exit_io *io = &svm->vcpu.io;
 	u32 info = svm->vmcb->control.exit_info_1;
 
+	if (unlikely(info & SVM_IOIO_STR))
+		return lodge_exit_io_string(&svm->vcpu);
 	io->port = info >> SVM_IOIO_PORT_SHIFT;
 	io->size = (info >> SVM_IOIO_SIZE_SHIFT) & SVM_IOIO_SIZE_MASK;
 	io->in = info & SVM_IOIO_IN;
-	io->string = info & SVM_IOIO_STR;
 	io->next_rip = svm->vmcb->control.exit_info_2;
 	return lodge_exit_io(&svm->vcpu);
 }

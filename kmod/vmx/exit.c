@@ -26,10 +26,11 @@ static int vmx_exit_port(struct vmx_vcpu *vmx)
 	struct lodge_exit_io *io = &vmx->vcpu.io;
 	u32 info = vmcs_read(VMCS_QUALIFICATION);
 
+	if (unlikely(info & VMX_PORT_STRING))
+		return lodge_exit_io_string(&vmx->vcpu);
 	io->port = info >> VMX_PORT_NUMBER_SHIFT;
 	io->size = (info & VMX_PORT_SIZE) + 1;
 	io->in = info & VMX_PORT_IN;
-	io->string = info & VMX_PORT_STRING;
 	io->next_rip = vmx_next_rip(&vmx->vcpu);
 	return lodge_exit_io(&vmx->vcpu);
 }
