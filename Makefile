@@ -139,4 +139,4 @@ clean:
 
 FORCE:
 
-.PHONY: all tool modules tests test-modules refresh-kvm-only run check check-lab check-peers check-vtx check-mutants style install uninstall clean FORCE
+.PHONY: all tool modules tests test-modules refresh-kvm-only run check check-lab check-peers check-vtx check-mutants bench style install uninstall clean FORCE
