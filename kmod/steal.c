@@ -22,6 +22,16 @@ bool lodge_steal_time_offered(void)
 	return sched_info_on();
 }
 
+/* How long this thread has waited so far. The scheduler counts it where statistics, or KVM, make it. */
+static u64 steal_run_delay(void)
+{
+#ifdef CONFIG_SCHED_INFO
+	return current->sched_info.run_delay;
+#else
+	return 0;
+#endif
+}
+
 int lodge_steal_time_set(struct lodge_vcpu *vcpu, u64 value)
 {
 	if (!lodge_steal_time_offered() || (value & STEAL_RESERVED))
@@ -67,7 +77,7 @@ void lodge_steal_time_update(struct lodge_vcpu *vcpu)
 {
 	struct lodge_vcpu_pv *pv = vcpu->pv;
 	struct kvm_steal_time there;
-	u64 run_delay = current->sched_info.run_delay;
+	u64 run_delay = steal_run_delay();
 	s64 waited = run_delay - pv->run_delay;
 
 	if (!(pv->steal_time & KVM_MSR_ENABLED) || steal_clear_preempted(vcpu) ||
