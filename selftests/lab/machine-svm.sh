@@ -63,7 +63,7 @@ machine_start()
 		args+=(-accel tcg,thread=single -icount shift=0,sleep=off
 			-rtc base=2024-01-01T00:00:00,clock=vm)
 	else
-		args+=(-accel tcg,thread=multi)
+		args+=(-accel "tcg,thread=${LAB_TCG_THREAD:-multi}")
 	fi
 	# More for the emulator: a plugin, a trace.
 	# shellcheck disable=SC2206
