@@ -98,11 +98,11 @@ static noinline void cpuid_row_refresh(const struct lodge_vcpu *vcpu, struct cpu
 			leaf->ecx = cpuid_bit(leaf->ecx, F(OSPKE), vcpu->cr4 & X86_CR4_PKE);
 		break;
 	case CPUID_XSAVE:
-		leaf->ebx = lodge_fpu_image_size(vcpu->xcr0, false);
+		leaf->ebx = lodge_fpu_image_size(lodge_fpu_xcr0(vcpu), false);
 		break;
 	case CPUID_XSAVE_COMPACT:
 		if (leaf->eax & (F(XSAVES) | F(XSAVEC)))
-			leaf->ebx = lodge_fpu_image_size(vcpu->xcr0 | vcpu->xss, true);
+			leaf->ebx = lodge_fpu_image_size(lodge_fpu_xcr0(vcpu) | vcpu->xss, true);
 		break;
 	}
 }

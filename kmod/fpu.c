@@ -255,11 +255,17 @@ static bool fpu_xcr0_is_valid(const struct lodge_vcpu *vcpu, u64 xcr0)
 	return true;
 }
 
+u64 lodge_fpu_xcr0(const struct lodge_vcpu *vcpu)
+{
+	/* As in lodge_fpu_leave(): vcpu->xcr0 may be older than what the guest has set since it entered. */
+	return vcpu->mode == LODGE_IN_GUEST ? xgetbv(XCR_XFEATURE_ENABLED_MASK) : vcpu->xcr0;
+}
+
 int lodge_fpu_set_xcr0(struct lodge_vcpu *vcpu, u64 xcr0)
 {
 	if (!fpu_xcr0_is_valid(vcpu, xcr0))
 		return -EINVAL;
-	if (vcpu->mode == LODGE_IN_GUEST && xcr0 != vcpu->xcr0)
+	if (vcpu->mode == LODGE_IN_GUEST && xcr0 != lodge_fpu_xcr0(vcpu))
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, xcr0);
 	vcpu->xcr0 = xcr0;
 	return 0;

@@ -20,6 +20,7 @@ void lodge_fpu_reset(struct lodge_vcpu *vcpu);	/* power-up values */
 
 /* XSETBV by the guest or KVM_SET_XCRS: 0 or -EINVAL (guest: #GP). Takes effect at the next enter. */
 int lodge_fpu_set_xcr0(struct lodge_vcpu *vcpu, u64 xcr0);
+u64 lodge_fpu_xcr0(const struct lodge_vcpu *vcpu);	/* in force now, in the section too; by who holds the vCPU */
 
 void lodge_fpu_get(struct lodge_vcpu *vcpu, struct kvm_fpu *fpu);
 void lodge_fpu_set(struct lodge_vcpu *vcpu, const struct kvm_fpu *fpu);

@@ -129,6 +129,47 @@ static void xsave_size_follows_xcr0(void)
 	vm_free(vm);
 }
 
+static void guest_xsetbv(u32 xcr0)
+{
+	asm volatile("xsetbv" :: "a" (xcr0), "d" (0), "c" (0));
+}
+
+/* No exit to user space between the write and what CPUID makes of it. */
+static void guest_sets_xcr0(void)
+{
+	u32 small, large, again;
+
+	GUEST_WRITE_CR(4, GUEST_READ_CR(4) | X86_CR4_OSXSAVE);
+	guest_xsetbv(3);
+	small = cpuid(0xd, 0).ebx;
+	guest_xsetbv(7);
+	large = cpuid(0xd, 0).ebx;
+	guest_xsetbv(3);
+	again = cpuid(0xd, 0).ebx;
+	guest_sync4(small, large, again, 0);
+	guest_done();
+}
+
+static void xsave_size_follows_the_guest(void)
+{
+	struct vm *vm = vm_create();
+	struct vcpu *vcpu = vcpu_add(vm, 0);
+	struct kvm_cpuid2 *t = supported_cpuid(vm->sys);
+	struct kvm_cpuid_entry2 *e = cpuid_entry(t, 0xd, 0);
+	u64 *args = vcpu->cpu->uc.args;
+
+	if (!e || !(e->eax & BIT(2)))
+		ktap_skip("no YMM state in the CPUID table");
+	if (!device_is_lodge() && host_is_tcg())
+		ktap_skip("the emulator does not tell KVM of XSETBV");
+	vcpu_entry(vcpu, guest_sets_xcr0);
+	CHECK_EQ(run_ucall(vcpu, __FILE__, __LINE__), UCALL_SYNC);
+	CHECK_EQ(args[0], 576);
+	CHECK_EQ(args[1], cpuid_entry(t, 0xd, 2)->ebx + cpuid_entry(t, 0xd, 2)->eax);
+	CHECK_EQ(args[2], 576);
+	vm_free(vm);
+}
+
 static const u32 outside[] = {
 	0x17, 0x77, 0x100, 0x12345678, 0x3fffffff, 0x40000005, 0x400000ff,
 	0x7fffffff, 0x80000028, 0x8fffffff, 0x90000000, 0xc0000001, 0xffffffff,
@@ -270,6 +311,7 @@ static const struct test tests[] = {
 	TEST(osxsave_follows_cr4),
 	TEST(apic_follows_apic_base),
 	TEST(xsave_size_follows_xcr0),
+	TEST(xsave_size_follows_the_guest),
 	TEST(outside_amd),
 	TEST(outside_intel),
 	TEST(results_are_zero_extended),
