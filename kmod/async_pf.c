@@ -35,7 +35,7 @@ int lodge_async_pf_enable(struct lodge_vcpu *vcpu, u64 value)
 		return -EINVAL;
 	vcpu->pv->async_pf = value;
 	vcpu->pv->async_pf_wakes = usable;
-	if (vcpu->pv->async_pf_wakes)
+	if (usable)
 		lodge_vcpu_request_self(vcpu, LODGE_REQ_ASYNC_PF);
 	return 0;
 }

@@ -150,11 +150,6 @@ int lodge_cr8_write(struct lodge_vcpu *vcpu, u64 cr8)
 	return 0;
 }
 
-u64 lodge_cr8_read(struct lodge_vcpu *vcpu)
-{
-	return vcpu->lapic ? lodge_lapic_cr8_get(vcpu) : vcpu->cr8;
-}
-
 static void efer_apply(struct lodge_vcpu *vcpu, u64 efer)
 {
 	if ((vcpu->efer ^ efer) & EFER_NX)

@@ -34,7 +34,12 @@ int lodge_cr3_write(struct lodge_vcpu *vcpu, u64 cr3);
 int lodge_cr4_write(struct lodge_vcpu *vcpu, u64 cr4);
 int lodge_cr8_write(struct lodge_vcpu *vcpu, u64 cr8);
 int lodge_efer_write(struct lodge_vcpu *vcpu, u64 efer, bool host);
-u64 lodge_cr8_read(struct lodge_vcpu *vcpu);
+
+/* The LAPIC's task priority, where there is one. APM 2, 16.6.4. */
+static inline u64 lodge_cr8_read(const struct lodge_vcpu *vcpu)
+{
+	return vcpu->tpr ? (READ_ONCE(*vcpu->tpr) >> 4) & 0xf : vcpu->cr8;
+}
 
 void lodge_regs_get(struct lodge_vcpu *vcpu, struct kvm_regs *regs);
 void lodge_regs_set(struct lodge_vcpu *vcpu, const struct kvm_regs *regs);

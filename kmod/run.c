@@ -356,7 +356,7 @@ static void run_publish(struct lodge_vcpu *vcpu)
 	struct kvm_run *run = vcpu->run;
 
 	run->if_flag = !!(vcpu->rflags & X86_EFLAGS_IF);
-	run->cr8 = vcpu->tpr ? (READ_ONCE(*vcpu->tpr) >> 4) & 0xf : vcpu->cr8;
+	run->cr8 = lodge_cr8_read(vcpu);
 	run->apic_base = vcpu->apic_base;
 	run->flags = 0;
 	run->ready_for_interrupt_injection = vcpu->vm->irqchip_mode == LODGE_IRQCHIP_KERNEL ||

@@ -244,12 +244,12 @@ static long vm_set_msr_filter(struct lodge_vm *vm, struct lodge_ioctl_call *call
 	return lodge_msr_filter_set(vm, call->arg);
 }
 
-/* Once: by this call, or by the first vCPU, which fixes the most there can be. */
 static long vm_stats_fd(struct lodge_vm *vm, struct lodge_ioctl_call *call)
 {
 	return lodge_vm_stats_fd(vm);
 }
 
+/* Once: by this call, or by the first vCPU, which fixes the most there can be. */
 static int vm_limit_vcpu_ids(struct lodge_vm *vm, u64 max)
 {
 	u32 now = vm->max_vcpu_id ?: vm->nr_vcpus ? LODGE_MAX_VCPU_ID : 0;

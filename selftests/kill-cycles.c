@@ -90,23 +90,10 @@ static u64 kernel_memory_kib(void)
 	       meminfo_kib("PageTables") + meminfo_kib("VmallocUsed") + meminfo_kib("Percpu");
 }
 
-/*
- * What neither is free nor caches a file. Free pages that wait in per-CPU lists
- * are in no figure of /proc/meminfo, but in /proc/zoneinfo.
- */
+/* What neither is free nor caches a file. */
 static u64 used_memory_kib(void)
 {
-	FILE *f = fopen("/proc/zoneinfo", "r");
-	u64 pages = 0, n;
-	char line[256];
-
-	CHECK(f);
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, " nr_free_pages %lu", &n) == 1 ||
-		    sscanf(line, " count: %lu", &n) == 1)
-			pages += n;
-	fclose(f);
-	return meminfo_kib("MemTotal") - pages * 4 - meminfo_kib("Active(file)") -
+	return meminfo_kib("MemTotal") - free_memory_kib() - meminfo_kib("Active(file)") -
 	       meminfo_kib("Inactive(file)") - meminfo_kib("SReclaimable");
 }
 

@@ -235,19 +235,6 @@ static void dirty_log(struct figures *f, size_t size, enum row first)
 	free(bitmap);
 }
 
-static bool device_is_free(const char *device)
-{
-	int sys = open(device, O_RDWR | O_CLOEXEC), fd;
-
-	if (sys < 0)
-		ktap_skip("cannot open %s: %s", device, strerror(errno));
-	fd = (int)xioctl(sys, KVM_CREATE_VM, 0);
-	close(sys);
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
 static void measure_vms(struct figures *f)
 {
 	unsigned int i;

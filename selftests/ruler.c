@@ -122,19 +122,6 @@ static u64 exit_cost(const char *device, unsigned int i)
 	return (many - few) / (MANY - FEW);
 }
 
-static bool device_is_free(const char *device)
-{
-	int sys = open(device, O_RDWR | O_CLOEXEC), fd;
-
-	if (sys < 0)
-		ktap_skip("cannot open %s: %s", device, strerror(errno));
-	fd = (int)xioctl(sys, KVM_CREATE_VM, 0);
-	close(sys);
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
 static void cost_of_exits(void)
 {
 	u64 best[ARRAY_SIZE(exits)][2];

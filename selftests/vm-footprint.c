@@ -103,21 +103,6 @@ static void destroy_all(struct idle_vm *v, unsigned int n)
 		idle_destroy(&v[i]);
 }
 
-/* Free pages, those in the CPUs' own lists included, which /proc/meminfo does not see. */
-static u64 free_kib(void)
-{
-	FILE *f = fopen("/proc/zoneinfo", "r");
-	u64 pages = 0, n;
-	char line[256];
-
-	CHECK(f);
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, " nr_free_pages %lu", &n) == 1 || sscanf(line, " count: %lu", &n) == 1)
-			pages += n;
-	fclose(f);
-	return pages * 4;
-}
-
 static void files_allow(rlim_t n)
 {
 	struct rlimit limit = { n, n };
@@ -139,10 +124,10 @@ static void kernel_memory(void)
 	create_all(v, NR / 4, sys, mem);
 	destroy_all(v, NR / 4);
 	sleep_ms(500);
-	before = free_kib();
+	before = free_memory_kib();
 	tables = meminfo_kib("SecPageTables");
 	create_all(v, NR, sys, mem);
-	after = free_kib();
+	after = free_memory_kib();
 	tables = meminfo_kib("SecPageTables") - tables;
 	CHECK_LE(after, before);
 	/* The host counts the pages of tables per CPU and tells of them in batches. */
@@ -158,7 +143,7 @@ static void kernel_memory(void)
 	}
 	destroy_all(v, NR);
 	if (device_is_lodge())
-		wait_until(free_kib() + 1024 >= before);
+		wait_until(free_memory_kib() + 1024 >= before);
 	CHECK_EQ(munmap(mem, MEM_SIZE), 0);
 	close(sys);
 	free(v);

@@ -90,7 +90,7 @@ int lodge_guest_read(struct lodge_vm *vm, gpa_t gpa, void *buf, size_t len);
  * Context: in the section, or interrupts off in the VMM's mm.
  */
 bool lodge_guest_peek(struct lodge_vm *vm, gpa_t gpa, void *buf, unsigned int len);
-/* -EFAULT also for a read-only slot. Marks dirty, in @vcpu's ring: the caller holds it. */
+/* As lodge_guest_read(); -ENXIO also for a read-only slot. Marks dirty, in @vcpu's ring: the caller holds it. */
 int lodge_guest_write(struct lodge_vcpu *vcpu, gpa_t gpa, const void *buf, size_t len);
 
 /*
@@ -105,7 +105,7 @@ bool lodge_gpa_is_ram(struct lodge_vm *vm, gpa_t gpa, bool write);
 /**
  * lodge_guest_cmpxchg() - locked compare-and-exchange on guest RAM
  * @old: in: expected, out: what was there; @len 1, 2, 4, 8 or 16, naturally aligned
- * Return: 1 exchanged, 0 compared unequal, -ENXIO, -EFAULT.
+ * Return: 1 exchanged, 0 compared unequal, -ENXIO and -EFAULT as lodge_guest_write().
  */
 int lodge_guest_cmpxchg(struct lodge_vcpu *vcpu, gpa_t gpa, void *old, const void *new, unsigned int len);
 

@@ -70,6 +70,33 @@ u64 meminfo_kib(const char *name)
 	return val;
 }
 
+u64 free_memory_kib(void)
+{
+	FILE *f = fopen("/proc/zoneinfo", "r");
+	u64 pages = 0, n;
+	char line[256];
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, " nr_free_pages %lu", &n) == 1 || sscanf(line, " count: %lu", &n) == 1)
+			pages += n;
+	fclose(f);
+	return pages * 4;
+}
+
+bool device_is_free(const char *device)
+{
+	int sys = open(device, O_RDWR | O_CLOEXEC), fd;
+
+	if (sys < 0)
+		ktap_skip("cannot open %s: %s", device, strerror(errno));
+	fd = (int)xioctl(sys, KVM_CREATE_VM, 0);
+	close(sys);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 void text_write(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY);

@@ -17,6 +17,12 @@ void host_msr_set(int cpu, u32 index, u64 val);
 /** meminfo_kib - a figure of /proc/meminfo */
 u64 meminfo_kib(const char *name);
 
+/** free_memory_kib - free pages, those in the CPUs' own lists included, which /proc/meminfo does not see */
+u64 free_memory_kib(void);
+
+/** device_is_free - can a VM be made on this device now? Skips when the device cannot be opened */
+bool device_is_free(const char *device);
+
 /** text_write - into a file of /proc or /sys, or skip */
 void text_write(const char *path, const char *text);
 
