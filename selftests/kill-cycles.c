@@ -107,6 +107,7 @@ static void leave_nothing(void)
 	for (i = 0; i < 20; i++)
 		cycle(i);
 	sleep_ms(300);
+	slab_shrink();
 	used = used_memory_kib();
 	kernel = kernel_memory_kib();
 	for (i = 0; i < CYCLES; i++)
@@ -114,6 +115,7 @@ static void leave_nothing(void)
 	/* Freeing may be deferred: give it a few seconds. */
 	for (i = 0; i < 50; i++) {
 		sleep_ms(100);
+		slab_shrink();
 		after = used_memory_kib();
 		kernel_after = kernel_memory_kib();
 		if (after < used + 1024 && kernel_after < kernel + 1024)

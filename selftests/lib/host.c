@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -82,6 +83,18 @@ u64 free_memory_kib(void)
 			pages += n;
 	fclose(f);
 	return pages * 4;
+}
+
+void slab_shrink(void)
+{
+	glob_t caches;
+	size_t i;
+
+	if (glob("/sys/kernel/slab/*/shrink", 0, NULL, &caches))
+		return;
+	for (i = 0; i < caches.gl_pathc; i++)
+		text_write(caches.gl_pathv[i], "1");
+	globfree(&caches);
 }
 
 bool device_is_free(const char *device)

@@ -20,6 +20,9 @@ u64 meminfo_kib(const char *name);
 /** free_memory_kib - free pages, those in the CPUs' own lists included, which /proc/meminfo does not see */
 u64 free_memory_kib(void);
 
+/** slab_shrink - gives back empty slabs, and the freed objects that KASAN holds on to */
+void slab_shrink(void);
+
 /** device_is_free - can a VM be made on this device now? Skips when the device cannot be opened */
 bool device_is_free(const char *device);
 
