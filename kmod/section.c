@@ -47,7 +47,7 @@ static bool section_fetch(struct lodge_vcpu *vcpu)
 	vcpu->code_gpa = linear;
 	if ((vcpu->cr0 & X86_CR0_PG) && !section_walk(vcpu, code, linear, &vcpu->code_gpa))
 		return false;
-	return lodge_guest_peek(vcpu->vm, vcpu->code_gpa, vcpu->code_bytes, LODGE_QUICK_BYTES);
+	return lodge_guest_peek16(vcpu->vm, vcpu->code_gpa, vcpu->code_bytes);
 }
 
 static u64 section_next_rip(const struct lodge_vcpu *vcpu, unsigned int length)
@@ -63,7 +63,10 @@ bool lodge_section_find_length(struct lodge_vcpu *vcpu)
 
 	if (!section_fetch(vcpu))
 		return false;
-	length = lodge_emulate_skip_length((const u8 *)vcpu->code_bytes, LODGE_QUICK_BYTES, vcpu->code.width);
+	length = lodge_emulate_skip_glance(vcpu->code_bytes[0]);
+	if (unlikely(!length))
+		length = lodge_emulate_skip_length((const u8 *)vcpu->code_bytes, LODGE_QUICK_BYTES,
+						   vcpu->code.width);
 	if (unlikely(!length))
 		return false;
 	vcpu->next_rip = section_next_rip(vcpu, length);

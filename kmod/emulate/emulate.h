@@ -373,6 +373,20 @@ void lodge_emulate_skip(struct lodge_emulate *em);
  */
 unsigned int lodge_emulate_skip_length(const u8 *bytes, unsigned int n, unsigned int width);
 
+/**
+ * lodge_emulate_skip_glance() - lodge_emulate_skip_length() of what exits most, in any code
+ * @bytes: the first eight, little-endian
+ * Return: the length of CPUID, RDMSR, WRMSR, VMMCALL and VMCALL without prefixes; of all else 0: look closer.
+ */
+static inline unsigned int lodge_emulate_skip_glance(u64 bytes)
+{
+	u16 two = bytes;
+
+	if (two == 0xa20f || two == 0x320f || two == 0x300f)
+		return 2;
+	return (bytes & 0xffffff) == 0xd9010f || (bytes & 0xffffff) == 0xc1010f ? 3 : 0;
+}
+
 /* mmio.c: the glue to the vCPU */
 
 /**

@@ -103,7 +103,8 @@ static int access_write_piece(struct guest_access *access, const void *buf)
 	}
 }
 
-bool lodge_guest_peek(struct lodge_vm *vm, gpa_t gpa, void *buf, unsigned int len)
+/* Inlined for each length: code is peeked at in each exit whose instruction the CPU does not tell. */
+static __always_inline bool guest_peek(struct lodge_vm *vm, gpa_t gpa, void *buf, unsigned int len)
 {
 	const struct lodge_memslot *slot = lodge_memslot_find_rcu(vm, gpa >> PAGE_SHIFT);
 	const u64 __user *from;
@@ -131,6 +132,16 @@ fault:
 out:
 	pagefault_enable();
 	return false;
+}
+
+bool lodge_guest_peek(struct lodge_vm *vm, gpa_t gpa, void *buf, unsigned int len)
+{
+	return len == 4 ? guest_peek(vm, gpa, buf, 4) : guest_peek(vm, gpa, buf, 8);
+}
+
+bool lodge_guest_peek16(struct lodge_vm *vm, gpa_t gpa, u64 *buf)
+{
+	return guest_peek(vm, gpa, buf, 16);
 }
 
 /* The VMM's addresses mean something in its mm alone. */

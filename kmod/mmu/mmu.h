@@ -84,12 +84,14 @@ int lodge_guest_read(struct lodge_vm *vm, gpa_t gpa, void *buf, size_t len);
 
 /**
  * lodge_guest_peek() - read guest memory without a lock or a fault
- * @len: 4, 8 or 16 bytes that do not cross a page
+ * @len: 4 or 8 bytes that do not cross a page
  * What is read may be older than a change of memslots under way.
  * Return: false when it is not to be had now; lodge_guest_read() knows more.
  * Context: in the section, or interrupts off in the VMM's mm.
  */
 bool lodge_guest_peek(struct lodge_vm *vm, gpa_t gpa, void *buf, unsigned int len);
+bool lodge_guest_peek16(struct lodge_vm *vm, gpa_t gpa, u64 *buf);	/* the same for 16 bytes */
+
 /* As lodge_guest_read(); -ENXIO also for a read-only slot. Marks dirty, in @vcpu's ring: the caller holds it. */
 int lodge_guest_write(struct lodge_vcpu *vcpu, gpa_t gpa, const void *buf, size_t len);
 

@@ -175,9 +175,10 @@ static unsigned int fuzz_skip_length(void)
 {
 	static const u8 widths[] = { 2, 4, 8 };
 	struct lodge_emulate *em = &case_machine.em;
-	unsigned int width = widths[random_below(3)], n, given, failed = 0;
+	unsigned int width = widths[random_below(3)], n, given, glance, failed = 0;
 	enum lodge_emulate_result ret;
 	u8 *bytes = case_machine.code;
+	u64 first;
 
 	emulate_machine_set_mode(&case_machine, width == 8 ? LODGE_MODE_LONG : LODGE_MODE_PROTECTED, width);
 	case_machine.code_second_absent = false;
@@ -190,6 +191,9 @@ static unsigned int fuzz_skip_length(void)
 	em->nbytes = 0;
 	given = random_below(17);
 	n = lodge_emulate_skip_length(bytes, given, width);
+	memcpy(&first, bytes, sizeof(first));
+	glance = lodge_emulate_skip_glance(first);
+	EXPECT(failed, !glance || glance == lodge_emulate_skip_length(bytes, 16, width));
 	ret = lodge_emulate_decode(em);
 	EXPECT(failed, n <= given && n <= LODGE_INSN_MAX);
 	EXPECT(failed, !n || (!ret && em->insn.length == n && em->insn.op >= LODGE_OP_SYSTEM));
