@@ -344,6 +344,8 @@ int lodge_exit_fault(struct lodge_vcpu *vcpu, gpa_t gpa, u32 access)
 	vcpu->fault.access = access;
 	if (lodge_lapic_is_page(vcpu, gpa) && !(access & LODGE_ACCESS_EXEC))
 		return lodge_section_mmio(vcpu);
+	if (lodge_mmio_is_known(vcpu, gpa))
+		return lodge_section_mmio(vcpu);
 	ret = lodge_mmu_fault_atomic(vcpu, gpa, access);
 	if (ret == LODGE_FAULT_DONE) {
 		trace_lodge_fault(vcpu->id, gpa, access, ret);

@@ -12,6 +12,8 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
+#include "mmu/mmu.h"
+
 static struct workqueue_struct *io_release_wq;
 
 struct io_range {
@@ -37,6 +39,19 @@ static struct lodge_io_bus *io_bus_locked(struct lodge_vm *vm, enum lodge_bus bu
 					 !refcount_read(&vm->users));
 }
 
+void lodge_io_hints_drop(struct lodge_vm *vm)
+{
+	lockdep_assert_held(&vm->slots_lock);
+	/* Pairs with io_hint_generation(): who sees the new generation sees what was published before. */
+	smp_store_release(&vm->io_generation, vm->io_generation + 1);
+}
+
+/* Taken before the search: a hint from older tables than its generation says cannot be. */
+static u64 io_hint_generation(const struct lodge_vm *vm)
+{
+	return smp_load_acquire(&vm->io_generation);
+}
+
 static void io_bus_publish(struct lodge_vm *vm, enum lodge_bus bus, struct lodge_io_bus *table)
 {
 	struct lodge_io_bus *old = io_bus_locked(vm, bus);
@@ -47,8 +62,7 @@ static void io_bus_publish(struct lodge_vm *vm, enum lodge_bus bus, struct lodge
 		table->nr_counted += !table->ranges[i].dev->uncounted;
 	}
 	rcu_assign_pointer(vm->buses[bus], table);
-	/* Pairs with lodge_port_find(): who sees the new generation sees the new table. */
-	smp_store_release(&vm->io_generation, vm->io_generation + 1);
+	lodge_io_hints_drop(vm);
 	kvfree_rcu(old, rcu);
 }
 
@@ -184,24 +198,44 @@ int lodge_io_bus_write(struct lodge_vcpu *vcpu, enum lodge_bus bus, u64 addr, un
 	return ret;
 }
 
-/* So that the next access need not search. */
-struct lodge_io_device *lodge_port_find(struct lodge_vcpu *vcpu, u16 port, unsigned int len)
+static struct lodge_io_device *io_bus_first(const struct lodge_vm *vm, enum lodge_bus bus, u64 addr, unsigned int len)
 {
-	/* Taken before the table: a hint from an older table than its generation says cannot be. */
-	u64 generation = smp_load_acquire(&vcpu->vm->io_generation);
-	const struct lodge_io_bus *table = rcu_dereference_check(vcpu->vm->buses[LODGE_BUS_PIO], irqs_disabled());
-	struct lodge_io_hint *hint = &vcpu->io_hints[port % LODGE_NR_IO_HINTS];
+	const struct lodge_io_bus *table = rcu_dereference_check(vm->buses[bus], irqs_disabled());
 	const struct io_range *range = NULL;
 	unsigned int at;
 
 	if (table) {
-		at = io_bus_search(table, port - min_t(u64, port, table->widest));
-		range = io_bus_next(table, &at, port, len);
+		at = io_bus_search(table, addr - min(addr, table->widest));
+		range = io_bus_next(table, &at, addr, len);
 	}
+	return range ? range->dev : NULL;
+}
+
+/* So that the next access need not search. */
+struct lodge_io_device *lodge_port_find(struct lodge_vcpu *vcpu, u16 port, unsigned int len)
+{
+	struct lodge_io_hint *hint = &vcpu->io_hints[port % LODGE_NR_IO_HINTS];
+	u64 generation = io_hint_generation(vcpu->vm);
+
 	*hint = (struct lodge_io_hint){
-		.generation = generation, .key = lodge_port_key(port, len), .dev = range ? range->dev : NULL,
+		.generation = generation,
+		.key = lodge_port_key(port, len),
+		.dev = io_bus_first(vcpu->vm, LODGE_BUS_PIO, port, len),
 	};
 	return hint->dev;
+}
+
+/* Where there is memory, too (under a LAPIC, or read-only), nothing is remembered. */
+struct lodge_io_device *lodge_mmio_find(struct lodge_vcpu *vcpu, gpa_t gpa, unsigned int len)
+{
+	u64 generation = io_hint_generation(vcpu->vm);
+	struct lodge_io_device *dev = io_bus_first(vcpu->vm, LODGE_BUS_MMIO, gpa, len);
+
+	if (!lodge_gpa_is_ram(vcpu->vm, gpa, false))
+		*lodge_mmio_hint(vcpu, gpa) = (struct lodge_mmio_hint){
+			.generation = generation, .gpa = gpa, .len = len, .dev = dev,
+		};
+	return dev;
 }
 
 void lodge_io_bus_destroy(struct lodge_vm *vm)

@@ -51,8 +51,15 @@ int lodge_io_bus_register(struct lodge_vm *vm, enum lodge_bus bus, u64 addr, uns
  */
 void lodge_io_bus_unregister(struct lodge_vm *vm, enum lodge_bus bus, struct lodge_io_device *dev);
 
-/* The slow half of lodge_port_device(): remembers what it finds. */
+/**
+ * lodge_io_hints_drop() - what the vCPUs remember of buses and holes may be wrong: after each change was published
+ * Context: slots_lock held.
+ */
+void lodge_io_hints_drop(struct lodge_vm *vm);
+
+/* The slow halves of lodge_port_device() and lodge_mmio_device(): remember what they find. */
 struct lodge_io_device *lodge_port_find(struct lodge_vcpu *vcpu, u16 port, unsigned int len);
+struct lodge_io_device *lodge_mmio_find(struct lodge_vcpu *vcpu, gpa_t gpa, unsigned int len);
 
 static inline u32 lodge_port_key(u16 port, unsigned int len)
 {
@@ -72,6 +79,35 @@ static __always_inline struct lodge_io_device *lodge_port_device(struct lodge_vc
 	if (likely(hint->key == lodge_port_key(port, len) && hint->generation == READ_ONCE(vcpu->vm->io_generation)))
 		return hint->dev;
 	return lodge_port_find(vcpu, port, len);
+}
+
+static __always_inline struct lodge_mmio_hint *lodge_mmio_hint(struct lodge_vcpu *vcpu, gpa_t gpa)
+{
+	return &vcpu->mmio_hints[(gpa / 4) % LODGE_NR_MMIO_HINTS];
+}
+
+/**
+ * lodge_mmio_is_known() - whether a GPA is known to be in no memslot, from an access to it before
+ * Context: in the section.
+ */
+static __always_inline bool lodge_mmio_is_known(struct lodge_vcpu *vcpu, gpa_t gpa)
+{
+	const struct lodge_mmio_hint *hint = lodge_mmio_hint(vcpu, gpa);
+
+	return hint->gpa == gpa && hint->generation == READ_ONCE(vcpu->vm->io_generation);
+}
+
+/**
+ * lodge_mmio_device() - lodge_port_device() for a GPA
+ */
+static __always_inline struct lodge_io_device *lodge_mmio_device(struct lodge_vcpu *vcpu, gpa_t gpa, unsigned int len)
+{
+	const struct lodge_mmio_hint *hint = lodge_mmio_hint(vcpu, gpa);
+
+	lockdep_assert_irqs_disabled();
+	if (likely(hint->gpa == gpa && hint->len == len && hint->generation == READ_ONCE(vcpu->vm->io_generation)))
+		return hint->dev;
+	return lodge_mmio_find(vcpu, gpa, len);
 }
 
 /**

@@ -91,7 +91,7 @@ struct lodge_vm {
 	struct lodge_memslots __rcu *memslots;	/* (r) written under slots_lock */
 	struct lodge_mmu *mmu;			/* (i) nested tables, their lock, the notifier's count */
 	struct lodge_io_bus __rcu *buses[LODGE_NR_BUSES];	/* (r) slots_lock */
-	u64 io_generation;			/* (a) grows after each change of a bus */
+	u64 io_generation;			/* (a) grows after each change of a bus or of the memslots */
 
 	struct xarray vcpus;			/* (r) by index, in order of creation; added under lock, never removed */
 	unsigned int nr_vcpus;			/* (a) grows under lock, after the vCPU is in the xarray */
@@ -187,6 +187,19 @@ struct lodge_io_hint {
 
 #define LODGE_NR_IO_HINTS	8	/* by the low bits of the port */
 
+/**
+ * struct lodge_mmio_hint - the same for a GPA, which moreover is in no memslot
+ * All zeroes is true of a VM that never had a slot or a device.
+ */
+struct lodge_mmio_hint {
+	u64 generation;
+	gpa_t gpa;
+	u32 len;
+	struct lodge_io_device *dev;	/* that covers an access of @len bytes; NULL: none, it is user space's */
+};
+
+#define LODGE_NR_MMIO_HINTS	8	/* by the number of the register, were each of 4 bytes */
+
 /* What the pending user-space exit still owes when KVM_RUN comes back. */
 enum lodge_completion {
 	LODGE_COMPLETE_NONE,
@@ -224,13 +237,15 @@ struct lodge_vcpu {
 	struct lodge_io_hint io_hints[LODGE_NR_IO_HINTS];	/* (v) */
 	struct lodge_code code;			/* (v) what follows, of the instruction being looked at in the section */
 	gpa_t code_gpa;
-	struct lodge_quick move;		/* (v) the move being handled */
 	u64 code_bytes[LODGE_QUICK_BYTES / sizeof(u64)];	/* (v) at RIP, read in the section */
+	struct lodge_quick move;		/* (v) the move being handled */
+	u64 move_bytes[LODGE_QUICK_BYTES / sizeof(u64)];	/* (v) what it was decoded from */
 	struct {
 		gpa_t gpa;
 		u32 access;
 		bool gva_valid;		/* the GPA is the operand's own, not that of a table of the guest's */
 	} fault;				/* (v) the nested fault being handled */
+	struct lodge_mmio_hint mmio_hints[LODGE_NR_MMIO_HINTS];	/* (v) */
 	u64 tlb_generation;			/* (v) the vm->tlb_generation that the TLB holds */
 	u64 next_rip;				/* (v) behind the instruction that exited, 0 when not known */
 	u64 cpuid_exits_defer;			/* (v) 0, or all ones while CPUID faults outside CPL 0 */

@@ -73,11 +73,28 @@ bool lodge_section_find_length(struct lodge_vcpu *vcpu)
 	return true;
 }
 
+/* The bytes just fetched, decoded into vcpu->move: mostly they are those of the last time. */
+static __always_inline bool section_decode_move(struct lodge_vcpu *vcpu)
+{
+	const u64 *bytes = vcpu->code_bytes;
+	u64 *known = vcpu->move_bytes;
+
+	if (likely(bytes[0] == known[0] && bytes[1] == known[1] && vcpu->code.width == vcpu->move.width))
+		return true;
+	if (!lodge_quick_decode(&vcpu->move, (const u8 *)bytes, vcpu->code.width)) {
+		vcpu->move.width = 0;
+		return false;
+	}
+	known[0] = bytes[0];
+	known[1] = bytes[1];
+	return true;
+}
+
 /* The access that faulted is this operand, all of it. */
 static bool move_is_the_fault(struct lodge_vcpu *vcpu)
 {
 	const struct lodge_quick *move = &vcpu->move;
-	gva_t linear = move->ea;
+	gva_t linear = lodge_quick_address(move, vcpu->gprs, vcpu->rip);
 
 	if (move->write != !!(vcpu->fault.access & LODGE_ACCESS_WRITE))
 		return false;
@@ -108,6 +125,33 @@ static int move_to_user(struct lodge_vcpu *vcpu, u64 next_rip)
 	return LODGE_EXIT_USER;
 }
 
+/* Whether devices in the kernel answered: as for ports, in exit.c. */
+static __always_inline bool device_read(struct lodge_vcpu *vcpu)
+{
+	struct lodge_quick *move = &vcpu->move;
+	gpa_t gpa = vcpu->fault.gpa;
+	struct lodge_io_device *dev = lodge_mmio_device(vcpu, gpa, move->size);
+
+	if (!dev)
+		return false;
+	if (likely(dev->ops->read && !dev->ops->read(vcpu, dev, gpa, move->size, &move->value)))
+		return true;
+	return !lodge_io_bus_read(vcpu, LODGE_BUS_MMIO, gpa, move->size, &move->value);
+}
+
+static __always_inline bool device_write(struct lodge_vcpu *vcpu)
+{
+	struct lodge_quick *move = &vcpu->move;
+	gpa_t gpa = vcpu->fault.gpa;
+	struct lodge_io_device *dev = lodge_mmio_device(vcpu, gpa, move->size);
+
+	if (!dev)
+		return false;
+	if (likely(dev->ops->write && !dev->ops->write(vcpu, dev, gpa, move->size, &move->value)))
+		return true;
+	return !lodge_io_bus_write(vcpu, LODGE_BUS_MMIO, gpa, move->size, &move->value);
+}
+
 static int move_store(struct lodge_vcpu *vcpu, u64 next_rip)
 {
 	struct lodge_quick *move = &vcpu->move;
@@ -118,7 +162,7 @@ static int move_store(struct lodge_vcpu *vcpu, u64 next_rip)
 		move->value &= (1ULL << (8 * move->size)) - 1;
 	if (lodge_lapic_is_page(vcpu, gpa) && lodge_lapic_covers(vcpu, gpa))
 		lodge_lapic_mmio_write(vcpu, gpa, move->size, &move->value);
-	else if (lodge_io_bus_write(vcpu, LODGE_BUS_MMIO, gpa, move->size, &move->value))
+	else if (unlikely(!device_write(vcpu)))
 		return move_to_user(vcpu, next_rip);
 	lodge_exit_skip_to(vcpu, next_rip);
 	return LODGE_EXIT_RESUME;
@@ -132,7 +176,7 @@ static int move_load(struct lodge_vcpu *vcpu, u64 next_rip)
 	move->value = 0;
 	if (lodge_lapic_is_page(vcpu, gpa) && lodge_lapic_covers(vcpu, gpa))
 		lodge_lapic_mmio_read(vcpu, gpa, move->size, &move->value);
-	else if (lodge_io_bus_read(vcpu, LODGE_BUS_MMIO, gpa, move->size, &move->value))
+	else if (unlikely(!device_read(vcpu)))
 		return move_to_user(vcpu, next_rip);
 	lodge_quick_load(move, vcpu->gprs, move->value);
 	lodge_exit_skip_to(vcpu, next_rip);
@@ -145,8 +189,7 @@ int lodge_section_mmio(struct lodge_vcpu *vcpu)
 
 	/* The delivery of an event may have met it instead of the instruction: the emulator's way sees to that. */
 	if (unlikely(!vcpu->fault.gva_valid || lodge_events_in_flight(vcpu)) || !section_fetch(vcpu) ||
-	    !lodge_quick_decode(&vcpu->move, (const u8 *)vcpu->code_bytes, vcpu->code.width, vcpu->gprs, vcpu->rip) ||
-	    !move_is_the_fault(vcpu))
+	    !section_decode_move(vcpu) || !move_is_the_fault(vcpu))
 		return lodge_defer(vcpu, lodge_vcpu_emulate);
 	vcpu->fault.gva_valid = false;
 	next_rip = section_next_rip(vcpu, vcpu->move.length);

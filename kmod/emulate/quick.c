@@ -58,38 +58,35 @@ static unsigned int quick_opcode(struct lodge_quick *quick, const u8 *op, u8 wid
 }
 
 /* The address that ModRM, SIB and displacement at @at give; the bytes they take, or 0 when there is none. */
-static unsigned int quick_address(struct lodge_quick *quick, const u8 *at, u8 rex, const u64 *gprs)
+static unsigned int quick_modrm(struct lodge_quick *quick, const u8 *at, u8 rex)
 {
-	unsigned int mod = at[0] >> 6, base = at[0] & 7, n = 1, index;
+	unsigned int mod = at[0] >> 6, base = at[0] & 7, n = 1;
 
-	quick->segment = LODGE_DS;
-	quick->ea = 0;
 	if (mod == 3)
 		return 0;
 	if (base == 4) {
-		index = ((at[1] >> 3) & 7) | (rex & 2) << 2;
+		quick->index = ((at[1] >> 3) & 7) | (rex & 2) << 2;
+		quick->scale = at[1] >> 6;
+		quick->has_index = quick->index != LODGE_RSP;
 		base = at[1] & 7;
 		n = 2;
-		if (index != LODGE_RSP)
-			quick->ea = gprs[index] << (at[1] >> 6);
 	} else if (base == 5 && !mod) {
-		return 0;	/* an offset alone, or relative to RIP: the caller's */
+		quick->relative = true;		/* in 64-bit code; else an offset alone */
 	}
 	if (base == 5 && !mod) {
 		mod = 2;
 	} else {
-		if (base == LODGE_RSP || base == LODGE_RBP)
-			quick->segment = LODGE_SS;
-		quick->ea += gprs[base | (rex & 1) << 3];
 		/* R12 and R13 are not RSP and RBP. */
-		if (rex & 1)
-			quick->segment = LODGE_DS;
+		if ((base == LODGE_RSP || base == LODGE_RBP) && !(rex & 1))
+			quick->segment = LODGE_SS;
+		quick->has_base = true;
+		quick->base = base | (rex & 1) << 3;
 	}
 	if (mod == 1) {
-		quick->ea += (s8)at[n];
+		quick->displacement = (s64)(s8)at[n];
 		n += 1;
 	} else if (mod == 2) {
-		quick->ea += (s32)quick_dword(at + n);
+		quick->displacement = (s64)(s32)quick_dword(at + n);
 		n += 4;
 	}
 	return n;
@@ -102,23 +99,20 @@ static unsigned int quick_absolute(struct lodge_quick *quick, const u8 *op, unsi
 	quick->write = *op & 2;
 	quick->size = *op & 1 ? wide : 1;
 	quick->reg_size = quick->size;
-	quick->segment = LODGE_DS;
 	if (width == 8)
-		memcpy(&quick->ea, op + 1, 8);
+		memcpy(&quick->displacement, op + 1, 8);
 	else
-		quick->ea = quick_dword(op + 1);
+		quick->displacement = quick_dword(op + 1);
 	return 1 + width;
 }
 
-bool lodge_quick_decode(struct lodge_quick *quick, const u8 *bytes, unsigned int width, const u64 *gprs, u64 rip)
+bool lodge_quick_decode(struct lodge_quick *quick, const u8 *bytes, unsigned int width)
 {
 	const u8 *at = bytes;
 	unsigned int n;
 	u8 rex = 0, wide = 4;
-	bool relative;
 
-	quick->write = false;
-	quick->has_imm = false;
+	*quick = (struct lodge_quick){ .segment = LODGE_DS, .width = width };
 	if (*at == 0x66) {
 		wide = 2;
 		at++;
@@ -149,16 +143,9 @@ bool lodge_quick_decode(struct lodge_quick *quick, const u8 *bytes, unsigned int
 	if (quick->reg_size == 1 || (quick->size == 1 && quick->write))
 		if (!rex && quick->reg >= 4)
 			return false;
-	relative = (at[0] & 0xc7) == 5;
-	if (relative) {
-		quick->segment = LODGE_DS;
-		quick->ea = (s32)quick_dword(at + 1);
-		n = 5;
-	} else {
-		n = quick_address(quick, at, rex, gprs);
-		if (!n)
-			return false;
-	}
+	n = quick_modrm(quick, at, rex);
+	if (!n)
+		return false;
 	at += n;
 
 	if (quick->has_imm) {
@@ -173,9 +160,5 @@ bool lodge_quick_decode(struct lodge_quick *quick, const u8 *bytes, unsigned int
 		}
 	}
 	quick->length = at - bytes;	/* 13 at most: 66, REX, C7, ModRM, SIB, two times four */
-	if (width != 8)
-		quick->ea = (u32)quick->ea;
-	else if (relative)
-		quick->ea += rip + quick->length;
 	return true;
 }

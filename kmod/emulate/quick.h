@@ -18,7 +18,8 @@
  * @write: to memory
  * @has_imm: what is written is @imm, not the register
  * @segment: that the address is relative to, outside 64-bit code
- * @ea: offset in the segment
+ * @width: of the code
+ * @has_base, @base, @has_index, @index, @scale, @relative, @displacement: what the address is made of
  * @value: for whoever executes it
  */
 struct lodge_quick {
@@ -29,8 +30,11 @@ struct lodge_quick {
 	bool write;
 	bool has_imm;
 	u8 segment;
+	u8 width;
+	bool has_base, has_index, relative;
+	u8 base, index, scale;
+	u64 displacement;
 	u64 imm;
-	u64 ea;
 	u64 value;
 };
 
@@ -41,10 +45,26 @@ struct lodge_quick {
  * lodge_quick_decode() - decode the instruction if it is one of these
  * @bytes: LODGE_QUICK_BYTES bytes of code
  * @width: 4 or 8, the code segment's; other code has no quick moves
- * @gprs, @rip: of the guest, for the address
- * Return: false: ask lodge_emulate_decode().
+ * Return: false: ask lodge_emulate_decode(). Nothing but @bytes and @width decides, so that the same have the same answer.
  */
-bool lodge_quick_decode(struct lodge_quick *quick, const u8 *bytes, unsigned int width, const u64 *gprs, u64 rip);
+bool lodge_quick_decode(struct lodge_quick *quick, const u8 *bytes, unsigned int width);
+
+/**
+ * lodge_quick_address() - where in its segment a move's memory is
+ * @gprs, @rip: of the guest
+ */
+static inline u64 lodge_quick_address(const struct lodge_quick *quick, const u64 *gprs, u64 rip)
+{
+	u64 ea = quick->displacement;
+
+	if (quick->has_base)
+		ea += gprs[quick->base];
+	if (quick->has_index)
+		ea += gprs[quick->index] << quick->scale;
+	if (quick->width != 8)
+		return (u32)ea;
+	return quick->relative ? ea + rip + quick->length : ea;
+}
 
 /* What a load leaves in its register. */
 static inline void lodge_quick_load(const struct lodge_quick *quick, u64 *gprs, u64 value)

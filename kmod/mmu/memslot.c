@@ -10,6 +10,7 @@
 #include <linux/uaccess.h>
 #include <asm/processor.h>
 
+#include "../io_bus.h"
 #include "mmu_internal.h"
 
 #define MEMSLOTS_FIRST	4			/* capacity of a new VM's array */
@@ -302,6 +303,7 @@ static int memslot_apply(struct lodge_vm *vm, const struct kvm_userspace_memory_
 	memslot_sync_tables(mmu, old, new, change, &gather);
 	zapped = mmu->zapped;
 	write_unlock(&mmu->lock);
+	lodge_io_hints_drop(vm);
 	lodge_table_flush(mmu, zapped, &gather);
 	if (old)
 		memslot_free_later(old, new);

@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "cpuid.h"
 #include "irqchip/irqchip.h"
+#include "mmu/mmu.h"
 
 bool unit_guest_x2apic, unit_guest_deadline;
 u32 unit_tsc_khz = 1000000;
@@ -60,6 +61,12 @@ bool lodge_guest_has(const struct lodge_vcpu *vcpu, unsigned int x86_feature)
 u8 lodge_guest_maxphyaddr(const struct lodge_vcpu *vcpu)
 {
 	return 40;
+}
+
+/* No unit's machine has memory. */
+bool lodge_gpa_is_ram(struct lodge_vm *vm, gpa_t gpa, bool write)
+{
+	return false;
 }
 
 u64 lodge_tsc_read(struct lodge_vcpu *vcpu)
