@@ -291,7 +291,7 @@ void vmx_vcpu_reset(struct lodge_vcpu *vcpu, bool init)
 void vmx_cpuid_changed(struct lodge_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
-	u32 proc2 = vmx_caps.proc2;
+	u32 proc2 = vmx->proc2 & ~(u32)(VMX_PROC2_RDTSCP | VMX_PROC2_INVPCID | VMX_PROC2_XSAVES);
 	unsigned long flags;
 
 	if (lodge_guest_has(vcpu, X86_FEATURE_RDTSCP) || lodge_guest_has(vcpu, X86_FEATURE_RDPID))
