@@ -14,6 +14,7 @@
 #include "mmu/mmu.h"
 #include "regs.h"
 #include "steal.h"
+#include "tsc_rate.h"
 
 #define CAP_NR_ROUTES		4096	/* GSIs that a routing table may name */
 #define CAP_COALESCED_PAGE	2	/* of a vCPU's mapping */
@@ -131,6 +132,9 @@ int lodge_cap_check(struct lodge_vm *vm, u32 cap)
 		return lodge_steal_time_offered();
 	case KVM_CAP_X86_DISABLE_EXITS:
 		return cap_disable_exits();
+	case KVM_CAP_TSC_CONTROL:
+	case KVM_CAP_VM_TSC_CONTROL:
+		return lodge_tsc_format.scales;
 	case KVM_CAP_XSAVE2:
 		return lodge_fpu_xsave_size();
 	}

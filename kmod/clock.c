@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Guest time. The guest's TSC is the host's plus an offset. kvm-clock is the host's raw time since boot plus an
- * offset; while the host keeps its own time by the TSC, a VM's clock is one pair (TSC, nanoseconds) from which all
- * its vCPUs count, else each vCPU's page is measured anew when it moves and every few minutes. The pages are written
- * by pv.c. vm->clock->lock (raw: WRMSR with interrupts off takes it) guards a VM's clock; vCPUs' offsets are written
- * by the holder of vcpu->mutex and read by anybody.
+ * kvm-clock: the host's raw time since boot plus an offset; while the host keeps its own time by the TSC, a VM's
+ * clock is one pair (TSC, nanoseconds) from which all its vCPUs count, else each vCPU's page is measured anew when it
+ * moves and every few minutes. The pages are written by pv.c, the guest's TSC is tsc.c's. vm->clock->lock (raw: WRMSR
+ * with interrupts off takes it) guards a VM's clock.
  */
 #include "clock.h"
 
@@ -21,7 +20,7 @@
 
 #include "backend.h"
 #include "clock_internal.h"
-#include "irqchip/irqchip.h"
+#include "tsc_rate.h"
 
 #define CLOCK_REFRESH		(300 * HZ)
 #define CLOCK_FLAGS_VALID	(KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC)
@@ -44,7 +43,7 @@ static struct {
 	.seq = SEQCNT_ZERO(clock_host.seq),
 };
 
-static u32 clock_mul __ro_after_init;	/* nanoseconds = ((ticks << shift) * mul) >> 32 */
+static u32 clock_mul __ro_after_init;	/* of the host's own ticks: lodge_tsc_factors() */
 static s8 clock_shift __ro_after_init;
 
 static void clock_line_take(struct clock_line *line, const struct tk_read_base *base)
@@ -103,7 +102,7 @@ static u64 clock_boot_ns(void)
 }
 
 /* The two clocks read one after the other, for hosts that keep time by something else. */
-static void clock_read_moment(struct clock_moment *moment)
+void lodge_clock_read_moment(struct clock_moment *moment)
 {
 	unsigned long flags;
 
@@ -116,11 +115,6 @@ static void clock_read_moment(struct clock_moment *moment)
 static u64 clock_ticks_to_ns(u64 ticks)
 {
 	return pvclock_scale_delta(ticks, clock_mul, clock_shift);
-}
-
-static u64 clock_ns_to_ticks(u64 ns)
-{
-	return mul_u64_u32_div(ns, tsc_khz, USEC_PER_SEC);
 }
 
 static void clock_request_all(struct lodge_vm *vm)
@@ -147,7 +141,8 @@ static bool clock_check_stable(struct lodge_vm *vm)
 	lodge_for_each_vcpu(i, vcpu, vm) {
 		if (!first)
 			first = vcpu;
-		else if (READ_ONCE(vcpu->tsc_offset) != READ_ONCE(first->tsc_offset))
+		else if (READ_ONCE(vcpu->tsc_offset) != READ_ONCE(first->tsc_offset) ||
+			 READ_ONCE(vcpu->tsc_ratio) != READ_ONCE(first->tsc_ratio))
 			stable = false;
 	}
 	if (clock->stable == stable)
@@ -206,22 +201,6 @@ void lodge_clock_set_old_guest(struct lodge_vm *vm, bool old)
 		clock_request_all(vm);
 }
 
-/* Where the TSC is not to be trusted, time may not stand still or run back when a vCPU moves. */
-static void clock_catch_up(struct lodge_vcpu *vcpu, const struct clock_moment *now)
-{
-	const struct lodge_vcpu_pv *pv = vcpu->pv;
-	s64 elapsed = now->ns - pv->tsc_ns;
-	u64 expected = pv->tsc_value + clock_ns_to_ticks(max(elapsed, 0LL));
-	s64 behind = expected - (now->tsc + vcpu->tsc_offset);
-
-	if (behind <= 0)
-		return;
-	WRITE_ONCE(vcpu->tsc_offset, vcpu->tsc_offset + behind);
-	lodge_op(set_tsc_offset)(vcpu);
-	if (vcpu->lapic)
-		lodge_lapic_tsc_changed(vcpu);
-}
-
 void lodge_clock_parameters(struct lodge_vcpu *vcpu, struct pvclock_vcpu_time_info *info)
 {
 	struct lodge_vm_clock *clock = vcpu->vm->clock;
@@ -238,43 +217,24 @@ void lodge_clock_parameters(struct lodge_vcpu *vcpu, struct pvclock_vcpu_time_in
 	raw_spin_unlock_irqrestore(&clock->lock, flags);
 
 	if (!has_base) {
-		clock_read_moment(&moment);
+		lodge_clock_read_moment(&moment);
 		if (check_tsc_unstable())
-			clock_catch_up(vcpu, &moment);
+			lodge_tsc_catch_up(vcpu, &moment);
 	}
 	*info = (struct pvclock_vcpu_time_info) {
-		.tsc_timestamp = moment.tsc + vcpu->tsc_offset,
+		.tsc_timestamp = lodge_tsc_at(vcpu, moment.tsc),
 		.system_time = moment.ns + offset,
-		.tsc_to_system_mul = clock_mul,
-		.tsc_shift = clock_shift,
+		.tsc_to_system_mul = vcpu->pv->tsc_mul,
+		.tsc_shift = vcpu->pv->tsc_shift,
 		.flags = stable ? PVCLOCK_TSC_STABLE_BIT : 0,
 	};
 }
 
-u64 lodge_tsc_read(struct lodge_vcpu *vcpu)
-{
-	return rdtsc() + READ_ONCE(vcpu->tsc_offset);
-}
-
-u32 lodge_tsc_khz(struct lodge_vcpu *vcpu)
-{
-	return tsc_khz;
-}
-
-static void clock_set_tsc_offset(struct lodge_vcpu *vcpu, u64 offset)
+void lodge_clock_tsc_changed(struct lodge_vcpu *vcpu)
 {
 	struct lodge_vm_clock *clock = vcpu->vm->clock;
-	struct clock_moment now;
 	unsigned long flags;
 	bool changed;
-
-	WRITE_ONCE(vcpu->tsc_offset, offset);
-	lodge_op(set_tsc_offset)(vcpu);
-	if (vcpu->lapic)
-		lodge_lapic_tsc_changed(vcpu);
-	clock_read_moment(&now);
-	vcpu->pv->tsc_ns = now.ns;
-	vcpu->pv->tsc_value = now.tsc + offset;
 
 	raw_spin_lock_irqsave(&clock->lock, flags);
 	changed = clock_check_stable(vcpu->vm);
@@ -282,82 +242,6 @@ static void clock_set_tsc_offset(struct lodge_vcpu *vcpu, u64 offset)
 	lodge_vcpu_request_self(vcpu, LODGE_REQ_CLOCK);
 	if (changed)
 		clock_request_all(vcpu->vm);
-}
-
-/*
- * User space that writes one value to each vCPU in turn means them to be equal: a value within a second of
- * where the last write would have got by now joins that write's generation, and 0 always does.
- */
-static u64 clock_synchronized_offset(struct lodge_vm_clock *clock, u64 value)
-{
-	const u64 second = (u64)tsc_khz * 1000;
-	struct clock_moment now;
-	unsigned long flags;
-	bool joins = false;
-	u64 offset;
-
-	raw_spin_lock_irqsave(&clock->lock, flags);
-	clock_read_moment(&now);
-	if (clock->tsc_written) {
-		u64 expected = clock->tsc_value + clock_ns_to_ticks(now.ns - clock->tsc_ns);
-
-		joins = !value || (value < expected + second && value + second > expected);
-	}
-	clock->tsc_written = true;
-	clock->tsc_ns = now.ns;
-	clock->tsc_value = value;
-	if (!joins) {
-		clock->generation = (struct clock_moment){ .tsc = value, .ns = now.ns };
-		clock->tsc_offset = value - now.tsc;
-	}
-	offset = clock->tsc_offset;
-	if (check_tsc_unstable())
-		offset = clock->generation.tsc + clock_ns_to_ticks(now.ns - clock->generation.ns) - now.tsc;
-	raw_spin_unlock_irqrestore(&clock->lock, flags);
-	return offset;
-}
-
-/* A write by its result: writes of the TSC that come within a second join it, as with lodge_tsc_write(). */
-void lodge_tsc_offset_set(struct lodge_vcpu *vcpu, u64 offset)
-{
-	struct lodge_vm_clock *clock = vcpu->vm->clock;
-	struct clock_moment now;
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&clock->lock, flags);
-	clock_read_moment(&now);
-	clock->tsc_written = true;
-	clock->tsc_ns = now.ns;
-	clock->tsc_value = now.tsc + offset;
-	if (clock->tsc_offset != offset) {
-		clock->generation = (struct clock_moment){ .tsc = clock->tsc_value, .ns = now.ns };
-		clock->tsc_offset = offset;
-	}
-	raw_spin_unlock_irqrestore(&clock->lock, flags);
-	clock_set_tsc_offset(vcpu, offset);
-}
-
-void lodge_tsc_write(struct lodge_vcpu *vcpu, u64 value, bool host)
-{
-	u64 offset;
-
-	if (host) {
-		offset = clock_synchronized_offset(vcpu->vm->clock, value);
-	} else {
-		offset = value - rdtsc();
-		vcpu->tsc_adjust += offset - vcpu->tsc_offset;
-	}
-	clock_set_tsc_offset(vcpu, offset);
-}
-
-/* The guest moves its TSC by what it adds here; user space only puts back what it read. SDM 3, 18.17.3. */
-void lodge_tsc_adjust_write(struct lodge_vcpu *vcpu, u64 value, bool host)
-{
-	u64 change = value - vcpu->tsc_adjust;
-
-	vcpu->tsc_adjust = value;
-	if (!host)
-		clock_set_tsc_offset(vcpu, vcpu->tsc_offset + change);
 }
 
 int lodge_clock_get(struct lodge_vm *vm, struct kvm_clock_data *data)
@@ -427,6 +311,7 @@ int lodge_clock_create(struct lodge_vm *vm)
 	raw_spin_lock_init(&clock->lock);
 	INIT_DELAYED_WORK(&clock->refresh, clock_refresh);
 	clock->vm = vm;
+	clock->tsc_khz = tsc_khz;
 	clock->has_base = clock_read_tsc_moment(&clock->base, NULL);
 	clock->stable = clock->has_base;
 	clock->offset = -(s64)(clock->has_base ? clock->base.ns : clock_boot_ns());
@@ -515,14 +400,12 @@ static void clock_resume(void)
 
 	list_for_each_entry(vm, &lodge_vm_list, link) {
 		raw_spin_lock(&vm->clock->lock);
-		vm->clock->tsc_offset += lost;
+		vm->clock->tsc_offset += lodge_tsc_scale(&lodge_tsc_format, lost, vm->clock->tsc_ratio);
 		clock_rebase(vm);
 		raw_spin_unlock(&vm->clock->lock);
 		lodge_for_each_vcpu(i, vcpu, vm) {
-			if (lost) {
-				WRITE_ONCE(vcpu->tsc_offset, vcpu->tsc_offset + lost);
-				lodge_op(set_tsc_offset)(vcpu);
-			}
+			if (lost)
+				lodge_tsc_restarted(vcpu, lost);
 			lodge_vcpu_request_self(vcpu, LODGE_REQ_CLOCK);
 		}
 	}
@@ -530,30 +413,13 @@ static void clock_resume(void)
 
 LODGE_COMPAT_SYSCORE(clock_syscore, clock_suspend, clock_resume);
 
-/* The largest multiplier that fits: ticks lose the fewest bits. */
-static __init void clock_measure(void)
-{
-	const u64 hz = (u64)tsc_khz * 1000;
-	u64 scaled = (u64)NSEC_PER_SEC << 32;
-
-	while (div64_u64(scaled, hz) > U32_MAX) {
-		scaled >>= 1;
-		clock_shift++;
-	}
-	while (div64_u64(scaled, hz) <= U32_MAX / 2 && !(scaled & BIT_ULL(63))) {
-		scaled <<= 1;
-		clock_shift--;
-	}
-	clock_mul = div64_u64(scaled, hz);
-}
-
 int __init lodge_clock_init(void)
 {
 	if (!tsc_khz) {
 		pr_info("the frequency of this CPU's TSC is unknown: not supported\n");
 		return -ENODEV;
 	}
-	clock_measure();
+	lodge_tsc_factors((u64)tsc_khz * 1000, &clock_mul, &clock_shift);
 	lodge_compat_register_syscore(&clock_syscore);
 	return pvclock_gtod_register_notifier(&clock_timekeeper_notifier);
 }

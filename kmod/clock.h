@@ -4,6 +4,7 @@
 #define LODGE_CLOCK_H
 
 #include "lodge.h"
+#include "tsc_rate.h"
 
 int lodge_clock_init(void);		/* module load: pvclock_gtod notifier */
 void lodge_clock_exit(void);
@@ -11,6 +12,15 @@ int lodge_clock_create(struct lodge_vm *vm);	/* vm->clock; 0 or -ENOMEM */
 void lodge_clock_destroy(struct lodge_vm *vm);
 int lodge_clock_get(struct lodge_vm *vm, struct kvm_clock_data *data);	/* KVM_GET_CLOCK */
 int lodge_clock_set(struct lodge_vm *vm, const struct kvm_clock_data *data);	/* KVM_SET_CLOCK: -EINVAL */
+
+/* tsc.c */
+void lodge_tsc_create(struct lodge_vcpu *vcpu);		/* the rate of a new vCPU; may sleep */
+
+/* Whether the guest's TSC runs at another rate than the host's: scaled by the CPU, or RDTSC exits. */
+static inline bool lodge_tsc_is_scaled(const struct lodge_vcpu *vcpu)
+{
+	return vcpu->tsc_ratio != lodge_tsc_ratio_one(&lodge_tsc_format);
+}
 
 u64 lodge_tsc_read(struct lodge_vcpu *vcpu);		/* the guest's TSC now; any context */
 /*
@@ -20,7 +30,11 @@ u64 lodge_tsc_read(struct lodge_vcpu *vcpu);		/* the guest's TSC now; any contex
 void lodge_tsc_write(struct lodge_vcpu *vcpu, u64 value, bool host);
 void lodge_tsc_offset_set(struct lodge_vcpu *vcpu, u64 offset);	/* KVM_VCPU_TSC_OFFSET; may sleep */
 void lodge_tsc_adjust_write(struct lodge_vcpu *vcpu, u64 value, bool host);
-u32 lodge_tsc_khz(struct lodge_vcpu *vcpu);
+u32 lodge_tsc_khz(struct lodge_vcpu *vcpu);		/* its rate in truth; vcpu->tsc_khz is what was asked for */
+/* KVM_SET_TSC_KHZ: 0 or -EINVAL; may sleep. 0 kHz stands for the host's rate. */
+int lodge_tsc_khz_set(struct lodge_vcpu *vcpu, u32 khz);
+int lodge_tsc_vm_khz_set(struct lodge_vm *vm, u32 khz);	/* of vCPUs to come */
+u32 lodge_tsc_vm_khz(struct lodge_vm *vm);
 
 /* pv.c */
 int lodge_pv_create(struct lodge_vcpu *vcpu);		/* vcpu->pv */

@@ -48,7 +48,7 @@ int lodge_exit_pause(struct lodge_vcpu *vcpu);
 int lodge_exit_nop(struct lodge_vcpu *vcpu);		/* INVD, WBINVD */
 int lodge_exit_monitor(struct lodge_vcpu *vcpu);	/* MONITOR, MWAIT */
 int lodge_exit_xsetbv(struct lodge_vcpu *vcpu);
-int lodge_exit_system(struct lodge_vcpu *vcpu);		/* control and debug registers: decoded here */
+int lodge_exit_system(struct lodge_vcpu *vcpu);		/* control and debug registers, the TSC: decoded here */
 int lodge_exit_window(struct lodge_vcpu *vcpu);		/* the guest can take an interrupt */
 int lodge_exit_debug(struct lodge_vcpu *vcpu, u64 dr6);	/* #DB */
 int lodge_exit_breakpoint(struct lodge_vcpu *vcpu);	/* INT3 under a debugger */

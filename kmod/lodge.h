@@ -258,7 +258,9 @@ struct lodge_vcpu {
 	u32 pkru;				/* (v) */
 	u64 db[4], dr6, dr7;			/* (v) as the guest sees them */
 	u64 pat, apic_base;			/* (v) */
-	u64 tsc_offset;				/* (v) guest TSC = host TSC + tsc_offset */
+	u64 tsc_offset;				/* (v) guest TSC = host TSC * tsc_ratio + tsc_offset */
+	u64 tsc_ratio;				/* (v) in the form of lodge_tsc_format */
+	u32 tsc_khz;				/* (v) KVM_SET_TSC_KHZ */
 	u64 tsc_adjust;				/* (v) */
 	u64 misc_enable;			/* (v) */
 	u32 mp_state;				/* (v) KVM_MP_STATE_* */

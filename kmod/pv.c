@@ -93,7 +93,8 @@ int lodge_pv_update_clock(struct lodge_vcpu *vcpu)
 		return 0;
 	/* Most requests come because the vCPU moved, which changes nothing while the TSC is good. */
 	if (pv->info_valid && !pv->guest_stopped && pv->info.tsc_timestamp == info.tsc_timestamp &&
-	    pv->info.system_time == info.system_time && pv->info.flags == info.flags)
+	    pv->info.system_time == info.system_time && pv->info.flags == info.flags &&
+	    pv->info.tsc_to_system_mul == info.tsc_to_system_mul && pv->info.tsc_shift == info.tsc_shift)
 		return 0;
 
 	ret = lodge_guest_read(vcpu->vm, gpa, &there, sizeof(there));

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Moves to and from control and debug registers, LMSW, SMSW, CLTS: decoded from the instruction's bytes and
- * executed with the CPU's rules. Runs outside the section, where fetching may sleep.
+ * Moves to and from control and debug registers, LMSW, SMSW, CLTS, and RDTSC where the CPU cannot give the guest's
+ * TSC: decoded from the instruction's bytes and executed with the CPU's rules. Runs outside the section, where fetching
+ * may sleep.
  */
 #include <asm/debugreg.h>
+#include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 
 #include "backend.h"
+#include "clock.h"
+#include "cpuid.h"
 #include "event.h"
 #include "exit.h"
 #include "regs.h"
@@ -112,6 +116,23 @@ static int system_write_cr(struct lodge_vcpu *vcpu, unsigned int cr, u64 value)
 	return ret;
 }
 
+/* CR4.TSD was checked before the exit. */
+static int system_rdtsc(struct lodge_vcpu *vcpu, bool with_aux)
+{
+	u64 aux = 0, tsc;
+
+	if (with_aux) {
+		if (!lodge_guest_has(vcpu, X86_FEATURE_RDTSCP))
+			return system_finish(vcpu, -EOPNOTSUPP);
+		lodge_op(get_msr)(vcpu, MSR_TSC_AUX, &aux);
+		vcpu->gprs[LODGE_RCX] = aux;
+	}
+	tsc = lodge_tsc_read(vcpu);
+	vcpu->gprs[LODGE_RAX] = (u32)tsc;
+	vcpu->gprs[LODGE_RDX] = tsc >> 32;
+	return system_finish(vcpu, 0);
+}
+
 int lodge_system_execute(struct lodge_vcpu *vcpu)
 {
 	enum lodge_emulate_result result = lodge_vcpu_decode(vcpu);
@@ -157,6 +178,9 @@ int lodge_system_execute(struct lodge_vcpu *vcpu)
 		if (!ret && dr_guarded(vcpu))
 			return LODGE_EXIT_RESUME;
 		return ret ? system_finish(vcpu, ret) : system_store(vcpu, lodge_dr_read(vcpu, insn->src.reg));
+	case LODGE_OP_RDTSC:
+	case LODGE_OP_RDTSCP:
+		return system_rdtsc(vcpu, insn->op == LODGE_OP_RDTSCP);
 	default:
 		/* Another CPU rewrote the instruction after it exited. */
 		return LODGE_EXIT_RESUME;

@@ -167,6 +167,7 @@ static int vcpu_create_parts(struct lodge_vcpu *vcpu)
 	ret = lodge_op(vcpu_init)(vcpu);
 	if (ret)
 		return ret;
+	lodge_tsc_create(vcpu);
 	return lodge_cpuid_set(vcpu, NULL, 0);
 }
 

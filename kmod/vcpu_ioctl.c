@@ -325,7 +325,12 @@ static long vcpu_signal_mask(struct lodge_vcpu *vcpu, struct lodge_ioctl_call *c
 
 static long vcpu_get_tsc_khz(struct lodge_vcpu *vcpu, struct lodge_ioctl_call *call)
 {
-	return lodge_tsc_khz(vcpu);
+	return vcpu->tsc_khz;
+}
+
+static long vcpu_set_tsc_khz(struct lodge_vcpu *vcpu, struct lodge_ioctl_call *call)
+{
+	return lodge_tsc_khz_set(vcpu, call->value);
 }
 
 static long vcpu_kvmclock_ctrl(struct lodge_vcpu *vcpu, struct lodge_ioctl_call *call)
@@ -424,6 +429,7 @@ static const struct lodge_vcpu_ioctl vcpu_ioctls[] = {
 	{ KVM_NMI,			LODGE_IOCTL_VALUE,	vcpu_nmi },
 	{ KVM_SET_SIGNAL_MASK,		LODGE_IOCTL_VALUE,	vcpu_signal_mask },
 	{ KVM_GET_TSC_KHZ,		LODGE_IOCTL_VALUE,	vcpu_get_tsc_khz },
+	{ KVM_SET_TSC_KHZ,		LODGE_IOCTL_VALUE,	vcpu_set_tsc_khz },
 	{ KVM_KVMCLOCK_CTRL,		LODGE_IOCTL_VALUE,	vcpu_kvmclock_ctrl },
 	{ KVM_TRANSLATE,		0,			vcpu_translate },
 	{ KVM_X86_SETUP_MCE,		0,			vcpu_setup_mce },

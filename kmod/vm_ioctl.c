@@ -239,6 +239,16 @@ static long vm_set_clock(struct lodge_vm *vm, struct lodge_ioctl_call *call)
 	return lodge_clock_set(vm, call->arg);
 }
 
+static long vm_get_tsc_khz(struct lodge_vm *vm, struct lodge_ioctl_call *call)
+{
+	return lodge_tsc_vm_khz(vm);
+}
+
+static long vm_set_tsc_khz(struct lodge_vm *vm, struct lodge_ioctl_call *call)
+{
+	return lodge_tsc_vm_khz_set(vm, call->value);
+}
+
 static long vm_set_msr_filter(struct lodge_vm *vm, struct lodge_ioctl_call *call)
 {
 	return lodge_msr_filter_set(vm, call->arg);
@@ -356,6 +366,8 @@ static const struct lodge_vm_ioctl vm_ioctls[] = {
 	{ KVM_UNREGISTER_COALESCED_MMIO, 0,			vm_unregister_coalesced },
 	{ KVM_GET_CLOCK,		0,			vm_get_clock },
 	{ KVM_SET_CLOCK,		0,			vm_set_clock },
+	{ KVM_GET_TSC_KHZ,		LODGE_IOCTL_VALUE,	vm_get_tsc_khz },
+	{ KVM_SET_TSC_KHZ,		LODGE_IOCTL_VALUE,	vm_set_tsc_khz },
 	{ KVM_GET_STATS_FD,		LODGE_IOCTL_VALUE,	vm_stats_fd },
 	{ KVM_X86_SET_MSR_FILTER,	LODGE_IOCTL_LOCK,	vm_set_msr_filter },
 	{ KVM_ENABLE_CAP,		LODGE_IOCTL_LOCK,	vm_enable_cap },

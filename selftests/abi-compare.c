@@ -72,8 +72,6 @@ static const struct {
 	{ KVM_CAP_SYSTEM_EVENT_DATA, hyperv },
 	{ KVM_CAP_X86_NOTIFY_VMEXIT, later },
 	{ KVM_CAP_X86_BUS_LOCK_EXIT, later },
-	{ KVM_CAP_TSC_CONTROL, "TSC scaling is not used" },
-	{ KVM_CAP_VM_TSC_CONTROL, "TSC scaling is not used" },
 	{ KVM_CAP_VM_DISABLE_NX_HUGE_PAGES, "no such workaround is needed on AMD" },
 };
 

@@ -19,7 +19,8 @@
 	UNIT(ioapic)	\
 	UNIT(lapic)	\
 	UNIT(routing)	\
-	UNIT(vmx_state)
+	UNIT(vmx_state)	\
+	UNIT(tsc_rate)
 
 #define UNIT(name)	int lodge_selftest_##name(void);
 LODGE_SELFTEST_UNITS(UNIT)

@@ -137,6 +137,8 @@ int svm_handle_exit(struct lodge_vcpu *vcpu)
 		return svm_exit_iret(svm);
 	case SVM_EXIT_READ_CR0 ... SVM_EXIT_WRITE_CR15:
 	case SVM_EXIT_CR0_SEL_WRITE:
+	case SVM_EXIT_RDTSC:
+	case SVM_EXIT_RDTSCP:
 		return lodge_exit_system(vcpu);
 	case SVM_EXIT_READ_DR0 ... SVM_EXIT_WRITE_DR15:
 		return svm_exit_dr(svm);
@@ -158,7 +160,6 @@ int svm_handle_exit(struct lodge_vcpu *vcpu)
 	case SVM_EXIT_CLGI:
 	case SVM_EXIT_SKINIT:
 	case SVM_EXIT_RDPRU:
-	case 0x087 /* RDTSCP, hidden from this guest */:
 		return lodge_exit_undefined(vcpu);
 	case SVM_EXIT_EXCP_BASE + X86_TRAP_DB:
 		return svm_exit_debug(svm);

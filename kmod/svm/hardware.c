@@ -14,6 +14,7 @@
 #include <asm/processor.h>
 
 #include "../mmu/mmu.h"
+#include "../tsc_rate.h"
 
 #define SVM_IOPM_ORDER	2	/* 12 KiB + 1 byte, APM 2, 15.10.1: allocated as 16 KiB */
 #define SVM_MSRPM_ORDER	1	/* 8 KiB, APM 2, 15.11 */
@@ -25,6 +26,13 @@ struct svm_features svm_features;
 hpa_t svm_iopm_pa, svm_msrpm_pa, svm_msrpm_closed_pa;
 static struct page *svm_iopm, *svm_msrpm;
 static struct page *svm_msrpm_closed;	/* every access exits */
+
+/* MSR_AMD64_TSC_RATIO: 8 bits and 32 behind the point, APM 2, 15.30.5. */
+static const struct lodge_tsc_format svm_tsc_format = {
+	.fraction_bits = 32,
+	.max_ratio = GENMASK_ULL(39, 0),
+	.scales = true,
+};
 
 static hpa_t svm_page_pa(struct page *page)
 {
@@ -55,6 +63,7 @@ int svm_check(void)
 	svm_features.next_rip = edx & BIT(3) ? ~0ULL : 0;
 	svm_features.clean = edx & BIT(5) ? ~0U : 0;
 	svm_features.flush_by_asid = edx & BIT(6);
+	lodge_tsc_format = edx & BIT(4) ? svm_tsc_format : lodge_tsc_software;
 	svm_features.decode_assists = edx & BIT(7);
 	svm_features.pause_filter = edx & BIT(10);
 	svm_features.v_spec_ctrl = edx & BIT(20);
@@ -127,6 +136,14 @@ void svm_teardown(void)
 	svm_msrpm = svm_msrpm_closed = svm_iopm = NULL;
 }
 
+static void svm_reset_tsc_ratio(struct svm_cpu *cpu)
+{
+	if (!lodge_tsc_format.scales)
+		return;
+	cpu->tsc_ratio = lodge_tsc_ratio_one(&lodge_tsc_format);
+	wrmsrq(MSR_AMD64_TSC_RATIO, cpu->tsc_ratio);
+}
+
 int svm_cpu_enable(void)
 {
 	struct svm_cpu *cpu = this_cpu_ptr(&svm_cpu);
@@ -142,6 +159,7 @@ int svm_cpu_enable(void)
 	cpu->asid_generation++;
 	cpu->next_asid = svm_features.nr_asids;
 	cpu->last = NULL;
+	svm_reset_tsc_ratio(cpu);
 	if (boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID))
 		rdmsrq(MSR_TSC_AUX, cpu->host_tsc_aux);
 	cpu->enabled = true;
@@ -159,6 +177,7 @@ void svm_cpu_disable(void)
 	rdmsrq(MSR_EFER, efer);
 	if (!(efer & EFER_SVME))
 		return;		/* taken from us: nothing to give back */
+	svm_reset_tsc_ratio(cpu);
 	wrmsrq(MSR_VM_HSAVE_PA, 0);
 	wrmsrq(MSR_EFER, efer & ~EFER_SVME);
 }

@@ -10,6 +10,7 @@
 #include <asm/msr.h>
 #include <asm/nospec-branch.h>
 
+#include "../clock.h"
 #include "../cpuid.h"
 #include "../event.h"
 #include "../irqchip/irqchip.h"
@@ -20,12 +21,19 @@ static void svm_vmsave(hpa_t pa)
 	asm volatile("1: vmsave %0\n2:\n" _ASM_EXTABLE(1b, 2b) : : "a" (pa) : "memory");
 }
 
-/* Another vCPU's indirect branches must not steer this one's: follows the host's choice of IBPB. */
-static void svm_branch_barrier(struct svm_vcpu *svm, struct svm_cpu *cpu)
+/*
+ * The rate at which guests' TSCs run here, which the host's own does not follow (APM 2, 15.30.5). Another vCPU's
+ * indirect branches must not steer this one's: follows the host's choice of IBPB.
+ */
+static void svm_replace_last(struct svm_vcpu *svm, struct svm_cpu *cpu)
 {
 	if (cpu->last == svm)
 		return;
 	cpu->last = svm;
+	if (lodge_tsc_format.scales && cpu->tsc_ratio != svm->vcpu.tsc_ratio) {
+		cpu->tsc_ratio = svm->vcpu.tsc_ratio;
+		wrmsrq(MSR_AMD64_TSC_RATIO, cpu->tsc_ratio);
+	}
 	if (lodge_compat_uses_ibpb())
 		wrmsrq(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
 }
@@ -68,7 +76,7 @@ void svm_section_enter(struct lodge_vcpu *vcpu)
 	struct svm_vcpu *svm = to_svm(vcpu);
 	struct svm_cpu *cpu = this_cpu_ptr(&svm_cpu);
 
-	svm_branch_barrier(svm, cpu);
+	svm_replace_last(svm, cpu);
 	if (unlikely(!svm_asid_is_valid(svm, cpu)))
 		svm_asid_assign(svm, cpu);
 	svm_vmsave(cpu->host_pa);

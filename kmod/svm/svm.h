@@ -36,7 +36,8 @@ struct svm_cpu {
 	u64 asid_generation;
 	u32 next_asid;
 	u64 host_tsc_aux;
-	struct svm_vcpu *last;		/* last vCPU here, for IBPB; only compared */
+	struct svm_vcpu *last;		/* last vCPU here, for IBPB and tsc_ratio; only compared */
+	u64 tsc_ratio;			/* what MSR_AMD64_TSC_RATIO holds, on CPUs that scale */
 	bool enabled;
 	bool loaded_tsc_aux;
 	struct lodge_host_breakpoints breakpoints;
@@ -145,6 +146,7 @@ void svm_set_cr4(struct lodge_vcpu *vcpu, u64 cr4);
 void svm_set_efer(struct lodge_vcpu *vcpu, u64 efer);
 void svm_set_debugregs(struct lodge_vcpu *vcpu);
 void svm_set_tsc_offset(struct lodge_vcpu *vcpu);
+void svm_set_tsc_ratio(struct lodge_vcpu *vcpu);
 void svm_set_pat(struct lodge_vcpu *vcpu);
 
 /* msr.c */

@@ -8,11 +8,13 @@
 #include <linux/mem_encrypt.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include <linux/smp.h>
 #include <asm/io.h>
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 
 #include "../backend.h"
+#include "../clock.h"
 #include "../cpuid.h"
 
 /* Selectors' attributes after INIT: APM 2, table 14-1. */
@@ -82,10 +84,19 @@ int svm_vcpu_init(struct lodge_vcpu *vcpu)
 	return 0;
 }
 
+/* This CPU shall look closely when the vCPU, or another at its address, comes next: svm_replace_last(). */
+static void svm_forget_last(void *svm)
+{
+	if (this_cpu_read(svm_cpu.last) == svm)
+		this_cpu_write(svm_cpu.last, NULL);
+}
+
 void svm_vcpu_free(struct lodge_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 
+	if (lodge_tsc_format.scales && lodge_tsc_is_scaled(vcpu))
+		on_each_cpu(svm_forget_last, svm, 1);
 	free_page((unsigned long)svm->vmcb);
 	kfree(svm);
 }
@@ -131,15 +142,35 @@ void svm_vcpu_leave_cpu(struct lodge_vcpu *vcpu)
 {
 }
 
+/* A guest that was not told of RDTSCP takes #UD, although the CPU could. */
+static void svm_intercept_tsc(struct svm_vcpu *svm)
+{
+	bool emulated = lodge_tsc_is_scaled(&svm->vcpu) && !lodge_tsc_format.scales;
+	struct vmcb_control *control = &svm->vmcb->control;
+
+	control->misc1 &= ~SVM_INTERCEPT_RDTSC;
+	control->misc2 &= ~SVM_INTERCEPT_RDTSCP;
+	if (emulated)
+		control->misc1 |= SVM_INTERCEPT_RDTSC;
+	if (emulated || !lodge_guest_has(&svm->vcpu, X86_FEATURE_RDTSCP))
+		control->misc2 |= SVM_INTERCEPT_RDTSCP;
+	svm_dirty(svm, SVM_CLEAN_INTERCEPTS);
+}
+
+void svm_set_tsc_ratio(struct lodge_vcpu *vcpu)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	if (lodge_tsc_format.scales)
+		on_each_cpu(svm_forget_last, svm, 1);
+	else
+		svm_intercept_tsc(svm);
+}
+
 void svm_cpuid_changed(struct lodge_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 
 	svm->has_tsc_aux = lodge_guest_has(vcpu, X86_FEATURE_RDTSCP) || lodge_guest_has(vcpu, X86_FEATURE_RDPID);
-	/* A guest that was not told of RDTSCP takes #UD, although the CPU could. */
-	if (lodge_guest_has(vcpu, X86_FEATURE_RDTSCP))
-		svm->vmcb->control.misc2 &= ~SVM_INTERCEPT_RDTSCP;
-	else
-		svm->vmcb->control.misc2 |= SVM_INTERCEPT_RDTSCP;
-	svm_dirty(svm, SVM_CLEAN_INTERCEPTS);
+	svm_intercept_tsc(svm);
 }

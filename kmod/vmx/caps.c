@@ -10,6 +10,7 @@
 #include <asm/processor.h>
 
 #include "../compat/vmxon.h"
+#include "../tsc_rate.h"
 
 #define VMX_CPUID_ECX		BIT(5)		/* CPUID.1: kept by the CPU when the kernel has dropped its flag */
 
@@ -86,14 +87,14 @@ static int vmx_negotiate_all(bool true_msrs)
 			.msr = MSR_IA32_VMX_PROCBASED_CTLS, .true_msr = MSR_IA32_VMX_TRUE_PROCBASED_CTLS,
 			.needed = VMX_PROC_TSC_OFFSET | VMX_PROC_HLT | VMX_PROC_MWAIT | VMX_PROC_RDPMC |
 				  VMX_PROC_TPR_SHADOW | VMX_PROC_MOV_DR | VMX_PROC_PORTS | VMX_PROC_MSR_BITMAP |
-				  VMX_PROC_MONITOR | VMX_PROC_SECONDARY |
+				  VMX_PROC_MONITOR | VMX_PROC_SECONDARY | VMX_PROC_RDTSC |
 				  VMX_PROC_INTERRUPT_WINDOW | VMX_PROC_NMI_WINDOW | VMX_PROC_CR8_LOAD,
 		}, {
 			.name = "secondary", .result = &vmx_caps.proc2,
 			.msr = MSR_IA32_VMX_PROCBASED_CTLS2,
 			.needed = VMX_PROC2_EPT | VMX_PROC2_UNRESTRICTED,
 			.wanted = VMX_PROC2_RDTSCP | VMX_PROC2_VPID | VMX_PROC2_WBINVD | VMX_PROC2_INVPCID |
-				  VMX_PROC2_XSAVES | VMX_PROC2_PAUSE_LOOP,
+				  VMX_PROC2_XSAVES | VMX_PROC2_PAUSE_LOOP | VMX_PROC2_TSC_SCALING,
 		}, {
 			.name = "exit", .result = &vmx_caps.exit,
 			.msr = MSR_IA32_VMX_EXIT_CTLS, .true_msr = MSR_IA32_VMX_TRUE_EXIT_CTLS,
@@ -126,13 +127,22 @@ static int vmx_check_ept(void)
 	return 0;
 }
 
+/* The TSC multiplier: 16 bits and 48 behind the point, SDM 3, 25.6.5. */
+static const struct lodge_tsc_format vmx_tsc_format = {
+	.fraction_bits = 48,
+	.max_ratio = U64_MAX,
+	.scales = true,
+};
+
 /* The controls that differ between vCPUs or from moment to moment start as off. */
 static void vmx_caps_finish(void)
 {
-	vmx_caps.proc &= ~(u32)(VMX_PROC_INTERRUPT_WINDOW | VMX_PROC_NMI_WINDOW | VMX_PROC_CR8_LOAD);
+	vmx_caps.proc &= ~(u32)(VMX_PROC_INTERRUPT_WINDOW | VMX_PROC_NMI_WINDOW | VMX_PROC_CR8_LOAD |
+				VMX_PROC_RDTSC);
 	vmx_caps.entry &= ~(u32)VMX_ENTRY_LONG_MODE;
 	vmx_caps.proc2_offered = vmx_caps.proc2;
-	vmx_caps.proc2 &= ~(u32)(VMX_PROC2_RDTSCP | VMX_PROC2_INVPCID | VMX_PROC2_XSAVES);
+	vmx_caps.proc2 &= ~(u32)(VMX_PROC2_RDTSCP | VMX_PROC2_INVPCID | VMX_PROC2_XSAVES | VMX_PROC2_TSC_SCALING);
+	lodge_tsc_format = vmx_caps.proc2_offered & VMX_PROC2_TSC_SCALING ? vmx_tsc_format : lodge_tsc_software;
 	/* VPIDs without a way to flush them are of no use. */
 	if (!(vmx_caps.ept & VMX_CAP_INVVPID) || !(vmx_caps.ept & VMX_CAP_INVVPID_ALL))
 		vmx_caps.proc2 &= ~(u32)VMX_PROC2_VPID;

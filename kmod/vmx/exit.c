@@ -199,6 +199,8 @@ int vmx_handle_exit(struct lodge_vcpu *vcpu)
 	case VMX_REASON_EXCEPTION:
 		return vmx_exit_exception(vmx);
 	case VMX_REASON_CR:
+	case VMX_REASON_RDTSC:
+	case VMX_REASON_RDTSCP:
 		return lodge_exit_system(vcpu);
 	case VMX_REASON_DR:
 		return vmx_exit_dr(vmx);

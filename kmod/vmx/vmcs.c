@@ -16,6 +16,7 @@
 #include <asm/trapnr.h>
 
 #include "../backend.h"
+#include "../clock.h"
 #include "../compat/vmxon.h"
 #include "../cpuid.h"
 
@@ -305,5 +306,21 @@ void vmx_cpuid_changed(struct lodge_vcpu *vcpu)
 	flags = vmx_hold(vmx);
 	vmx->proc2 = proc2;
 	vmcs_write(VMCS_PROC2_CONTROLS, proc2);
+	vmx_release(vmx, flags);
+}
+
+void vmx_set_tsc_ratio(struct lodge_vcpu *vcpu)
+{
+	bool scaled = lodge_tsc_is_scaled(vcpu);
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+	unsigned long flags = vmx_hold(vmx);
+
+	if (lodge_tsc_format.scales) {
+		vmx->proc2 = scaled ? vmx->proc2 | VMX_PROC2_TSC_SCALING : vmx->proc2 & ~VMX_PROC2_TSC_SCALING;
+		vmcs_write(VMCS_TSC_MULTIPLIER, vcpu->tsc_ratio);
+		vmcs_write(VMCS_PROC2_CONTROLS, vmx->proc2);
+	} else {
+		vmx_set_proc(vmx, scaled ? vmx->proc | VMX_PROC_RDTSC : vmx->proc & ~VMX_PROC_RDTSC);
+	}
 	vmx_release(vmx, flags);
 }

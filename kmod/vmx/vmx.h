@@ -163,6 +163,7 @@ void vmx_set_cr3(struct lodge_vcpu *vcpu, u64 cr3);
 void vmx_set_cr4(struct lodge_vcpu *vcpu, u64 cr4);
 void vmx_set_efer(struct lodge_vcpu *vcpu, u64 efer);
 void vmx_set_tsc_offset(struct lodge_vcpu *vcpu);
+void vmx_set_tsc_ratio(struct lodge_vcpu *vcpu);
 
 static inline void vmx_write_tsc_offset(struct vmx_vcpu *vmx)
 {

@@ -14,6 +14,9 @@ static inline u64 div_u64_rem(u64 a, u32 b, u32 *rest)
 	return a / b;
 }
 
+#define div64_u64(a, b)		((u64)(a) / (u64)(b))
+#define mul_u64_u64_shr(a, b, s)	((u64)(((unsigned __int128)(u64)(a) * (u64)(b)) >> (s)))
+
 static inline u64 mul_u64_u64_div_u64(u64 a, u64 b, u64 c)
 {
 	unsigned __int128 quotient = (unsigned __int128)a * b / c;
