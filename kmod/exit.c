@@ -267,14 +267,14 @@ static int port_first_to_user(struct lodge_vcpu *vcpu)
 /* Within the section, but for the page that the first time has to make. */
 static int port_to_user(struct lodge_vcpu *vcpu)
 {
-	struct page *page = READ_ONCE(vcpu->pio_page);
+	void *data = vcpu->pio_data;
 
-	return likely(page) ? port_fill(vcpu, page_address(page)) : lodge_defer(vcpu, port_first_to_user);
+	return likely(data) ? port_fill(vcpu, data) : lodge_defer(vcpu, port_first_to_user);
 }
 
 void lodge_port_take_answer(struct lodge_vcpu *vcpu)
 {
-	port_store(vcpu, vcpu->io.size, port_data_get(page_address(vcpu->pio_page), vcpu->io.size));
+	port_store(vcpu, vcpu->io.size, port_data_get(vcpu->pio_data, vcpu->io.size));
 }
 
 /*

@@ -231,6 +231,13 @@ struct lodge_vcpu {
 	bool events_injected;			/* (v) the hardware holds one of them for the next entry */
 	bool tpr_blocks;			/* (v) an interrupt waits behind the TPR */
 	bool shadow;				/* (v) an interrupt shadow was in force at the exit */
+	union {
+		struct {
+			bool triple_fault;	/* (v) */
+			bool debug_step_done;	/* (v) an emulated instruction ended a debugger's step */
+		};
+		u16 user_exits;			/* (v) both at once: user space hears of them */
+	};
 	bool section_undo;			/* (v) the backend has something to bring back when the section ends */
 	int (*deferred)(struct lodge_vcpu *vcpu);	/* (v) handler that needed to sleep */
 	struct lodge_exit_io io;		/* (v) the port exit being handled */
@@ -265,7 +272,6 @@ struct lodge_vcpu {
 	u64 misc_enable;			/* (v) */
 	u32 mp_state;				/* (v) KVM_MP_STATE_* */
 	bool ran;				/* (v) KVM_RUN was entered once: CPUID is fixed */
-	bool triple_fault;			/* (v) */
 	enum lodge_completion completion;	/* (v) */
 	u64 msr_exit_rip;			/* (v) of the RDMSR or WRMSR that user space answers */
 	bool msr_exit_writes;			/* (v) likewise */
@@ -287,11 +293,11 @@ struct lodge_vcpu {
 	u8 run_wants;				/* (v) LODGE_RUN_* */
 	bool halted_idle;			/* (v) counted in vm->nr_halted */
 	struct page *pio_page;			/* (a) made on first use */
+	void *pio_data;				/* (v) its address, once an exit needed it */
 	u64 nr_exits;				/* (v) */
 	u32 guest_debug;			/* (v) KVM_GUESTDBG_* */
 	u64 debug_dr7, debug_db[4];		/* (v) of KVM_SET_GUEST_DEBUG */
 	u64 singlestep_rip;			/* (v) where a debugger's step began */
-	bool debug_step_done;			/* (v) an emulated instruction ended a debugger's step */
 };
 
 /* vm.c */

@@ -104,7 +104,7 @@ static int section_loop(struct lodge_vcpu *vcpu)
 		if (trace_lodge_exit_enabled())
 			trace_lodge_exit(vcpu->id, vcpu->rip, lodge_op(exit_reason)(vcpu), 0);
 		ret = lodge_op(handle_exit)(vcpu);
-		if (unlikely(vcpu->triple_fault || vcpu->debug_step_done))
+		if (unlikely(vcpu->user_exits))
 			break;
 	} while (ret == LODGE_EXIT_RESUME && !(READ_ONCE(vcpu->requests) & ~SECTION_REQUESTS));
 	return ret == LODGE_EXIT_LEAVE ? LODGE_EXIT_RESUME : ret;
@@ -198,18 +198,22 @@ static void triple_fault_to_user(struct lodge_vcpu *vcpu)
 	lodge_notify_state(vcpu->vm, LODGE_VM_CRASHED, "triple fault");
 }
 
+static noinline int run_due_exit(struct lodge_vcpu *vcpu)
+{
+	if (!vcpu->triple_fault)
+		return lodge_debug_step_done(vcpu);
+	triple_fault_to_user(vcpu);
+	return LODGE_EXIT_USER;
+}
+
 /* Exits that no single exit of the CPU stands for. 0: kvm_run is filled. */
 static int run_user_exits(struct lodge_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 	int vector;
 
-	if (unlikely(vcpu->triple_fault)) {
-		triple_fault_to_user(vcpu);
-		return LODGE_EXIT_USER;
-	}
-	if (unlikely(vcpu->debug_step_done))
-		return lodge_debug_step_done(vcpu);
+	if (unlikely(vcpu->user_exits))
+		return run_due_exit(vcpu);
 	if (likely(vcpu->vm->irqchip_mode == LODGE_IRQCHIP_KERNEL))
 		return LODGE_EXIT_RESUME;
 	if (vcpu->lapic && vcpu->vm->irqchip_mode == LODGE_IRQCHIP_SPLIT) {
@@ -363,6 +367,17 @@ static void run_publish(struct lodge_vcpu *vcpu)
 					     lodge_ready_for_user_interrupt(vcpu);
 }
 
+/* User space passes registers in kvm_run. 0 or -EINVAL. */
+static noinline int run_sync_regs(struct lodge_vcpu *vcpu)
+{
+	if (!lodge_sync_regs_valid(vcpu))
+		return -EINVAL;
+	if (!READ_ONCE(vcpu->run->kvm_dirty_regs))
+		return 0;
+	lodge_vcpu_request_self(vcpu, LODGE_REQ_EVENT);
+	return lodge_sync_regs_load(vcpu);
+}
+
 static int run_checked(struct lodge_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
@@ -370,11 +385,8 @@ static int run_checked(struct lodge_vcpu *vcpu)
 
 	if (READ_ONCE(vcpu->vm->death))
 		return -EIO;
-	if (!lodge_sync_regs_valid(vcpu))
-		return -EINVAL;
-	if (unlikely(run->kvm_dirty_regs)) {
-		lodge_vcpu_request_self(vcpu, LODGE_REQ_EVENT);
-		ret = lodge_sync_regs_load(vcpu);
+	if (unlikely(READ_ONCE(run->kvm_valid_regs) | READ_ONCE(run->kvm_dirty_regs))) {
+		ret = run_sync_regs(vcpu);
 		if (ret)
 			return ret;
 	}

@@ -241,7 +241,8 @@ void *lodge_vcpu_pio_data(struct lodge_vcpu *vcpu)
 {
 	struct page *page = vcpu_lazy_page(&vcpu->pio_page);
 
-	return IS_ERR(page) ? NULL : page_address(page);
+	vcpu->pio_data = IS_ERR(page) ? NULL : page_address(page);
+	return vcpu->pio_data;
 }
 
 struct page *lodge_vcpu_mapped_page(struct lodge_vcpu *vcpu, unsigned long index)
