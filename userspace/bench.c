@@ -58,6 +58,11 @@ struct bench {
 	bool instructions;
 };
 
+static uint64_t least_of(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 static uint64_t counted_loop(unsigned long loops)
 {
 	uint64_t start = lodge_bench_ticks();
@@ -69,15 +74,15 @@ static uint64_t counted_loop(unsigned long loops)
 /* The ruler is held against a length that is known: two instructions a turn. */
 static bool counter_counts_instructions(void)
 {
-	uint64_t best = UINT64_MAX;
+	uint64_t once = UINT64_MAX, twice = UINT64_MAX, difference;
 
+	/* The least of each: an interrupt on the way makes one longer, and the difference wrong. */
 	for (unsigned int i = 0; i < 5; i++) {
-		uint64_t once = counted_loop(CHECK_LOOPS), twice = counted_loop(2 * CHECK_LOOPS);
-
-		if (twice > once && twice - once < best)
-			best = twice - once;
+		once = least_of(once, counted_loop(CHECK_LOOPS));
+		twice = least_of(twice, counted_loop(2 * CHECK_LOOPS));
 	}
-	return best >= 2 * CHECK_LOOPS && best <= 2 * CHECK_LOOPS + CHECK_LOOPS / 500;
+	difference = twice - once;
+	return difference >= 2 * CHECK_LOOPS && difference <= 2 * CHECK_LOOPS + CHECK_LOOPS / 500;
 }
 
 /* CPUID 8000_000A, EDX bit 3 (APM 3, E.4.9); VT-x always tells the instruction's length. */
@@ -139,8 +144,7 @@ static void side_measure(struct bench *bench, unsigned int side, const struct be
 	}
 	cost = row->measure(&machine, row);
 	lodge_bench_machine_destroy(&machine);
-	if (cost < *best)
-		*best = cost;
+	*best = least_of(*best, cost);
 }
 
 static void ticks_print(struct lodge_print *print, unsigned int column, uint64_t ticks)
