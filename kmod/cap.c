@@ -55,6 +55,8 @@ static const struct {
 	{ KVM_CAP_SET_BOOT_CPU_ID, 1 },
 	{ KVM_CAP_IMMEDIATE_EXIT, 1 },
 	{ KVM_CAP_INTERNAL_ERROR_DATA, 1 },
+	{ KVM_CAP_LAST_CPU, 1 },
+	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1 },
 	{ KVM_CAP_USER_NMI, 1 },
 	{ KVM_CAP_SET_GUEST_DEBUG, 1 },
 	{ KVM_CAP_SET_GUEST_DEBUG2, LODGE_GUESTDBG_VALID },
@@ -176,6 +178,11 @@ int lodge_cap_enable(struct lodge_vm *vm, const struct kvm_enable_cap *cap)
 		if (cap->args[0] & ~(u64)CAP_MSR_EXIT_REASONS)
 			return -EINVAL;
 		WRITE_ONCE(vm->user_msr_exits, cap->args[0]);
+		return 0;
+	case KVM_CAP_EXIT_ON_EMULATION_FAILURE:
+		if (cap->args[0] & ~1ULL)
+			return -EINVAL;
+		WRITE_ONCE(vm->emulation_failure_exits, cap->args[0]);
 		return 0;
 	case KVM_CAP_EXCEPTION_PAYLOAD:
 		WRITE_ONCE(vm->exception_payload, cap->args[0]);

@@ -112,6 +112,7 @@ struct lodge_vm {
 	u32 user_msr_exits;			/* (a) KVM_MSR_EXIT_REASON_*: which MSR faults user space takes */
 	struct lodge_msr_filter __rcu *msr_filter;	/* (r) written under lock */
 	bool exception_payload;			/* (a) KVM_CAP_EXCEPTION_PAYLOAD is enabled */
+	bool emulation_failure_exits;		/* (a) KVM_CAP_EXIT_ON_EMULATION_FAILURE is enabled */
 	bool triple_fault_event;		/* (a) KVM_CAP_X86_TRIPLE_FAULT_EVENT is enabled */
 	u32 death;				/* (a) enum lodge_vm_death */
 	u32 state;				/* (a) enum lodge_vm_state, for netlink */

@@ -333,12 +333,16 @@ int lodge_vcpu_emulate_failed(struct lodge_vcpu *vcpu)
 	return LODGE_EXIT_USER;
 }
 
-/* Kernel code that cannot be emulated ends the VM's run; a guest's process must not be able to. */
+/*
+ * Kernel code that cannot be emulated ends the VM's run; a guest's process must not be able to, unless user space wants
+ * to see that too. One that did not ask and goes on nevertheless brings the guest #UD, not the same failure again.
+ */
 static int emulate_unhandled(struct lodge_vcpu *vcpu)
 {
 	const struct lodge_insn *insn = &vcpu->emulate.insn;
+	bool exits = READ_ONCE(vcpu->vm->emulation_failure_exits);
 
-	if (vcpu->emulate.cpl) {
+	if (vcpu->emulate.cpl && !exits) {
 		lodge_queue_exception(vcpu, X86_TRAP_UD, false, 0);
 		return LODGE_EXIT_RESUME;
 	}
@@ -346,6 +350,8 @@ static int emulate_unhandled(struct lodge_vcpu *vcpu)
 	if (insn->op >= LODGE_OP_SYSTEM && insn->dst.kind != LODGE_OPERAND_MEMORY &&
 	    insn->src.kind != LODGE_OPERAND_MEMORY)
 		return LODGE_EXIT_RESUME;
+	if (!exits)
+		lodge_queue_exception(vcpu, X86_TRAP_UD, false, 0);
 	return lodge_vcpu_emulate_failed(vcpu);
 }
 

@@ -174,6 +174,7 @@ int svm_handle_exit(struct lodge_vcpu *vcpu)
 	case SVM_EXIT_SHUTDOWN:
 		return svm_exit_shutdown(svm);
 	case SVM_EXIT_INVALID:
+	case (u32)SVM_EXIT_INVALID:	/* QEMU's emulation */
 		return lodge_exit_entry_failed(vcpu, code);
 	default:
 		return lodge_exit_unknown(vcpu);
