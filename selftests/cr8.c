@@ -73,6 +73,14 @@ static void apic_base_out(void)
 	vcpu_entry(vcpu, guest_moves);
 	run_sync_past_tpr(vcpu, 0);
 	CHECK_EQ(vcpu->run->apic_base, sregs_get(vcpu).apic_base);
+	/* After a KVM_RUN that does not enter the guest, too. */
+	vcpu->run->apic_base = ~0ull;
+	vcpu->run->if_flag = vcpu->run->ready_for_interrupt_injection = 0xff;
+	vcpu->run->immediate_exit = 1;
+	CHECK_ERR(run_try(vcpu), EINTR);
+	CHECK_EQ(vcpu->run->apic_base, sregs_get(vcpu).apic_base);
+	CHECK_EQ(vcpu->run->if_flag, 0);
+	CHECK_EQ(vcpu->run->ready_for_interrupt_injection, 0);
 	vm_free(vm);
 }
 

@@ -54,6 +54,20 @@ static void commands_without_irqchip(void)
 	vm_free(vm);
 }
 
+/* The address of a page that few guests want; 0 takes it back. */
+static void vapic_address(void)
+{
+	struct kvm_vapic_addr addr = { .vapic_addr = 0 };
+	struct vm *vm = bare();
+
+	CHECK_ERR(xioctl(vcpu_add_bare(vm, 0)->fd, KVM_SET_VAPIC_ADDR, &addr), EINVAL);
+	vm_free(vm);
+	vm = bare();
+	CHECK_EQ(xioctl(vm->fd, KVM_CREATE_IRQCHIP, 0), 0);
+	CHECK_EQ(xioctl(vcpu_add_bare(vm, 0)->fd, KVM_SET_VAPIC_ADDR, &addr), 0);
+	vm_free(vm);
+}
+
 static void chip_numbers(void)
 {
 	struct vm *vm = bare();
@@ -166,6 +180,7 @@ static const struct test tests[] = {
 	TEST(twice),
 	TEST(after_a_vcpu),
 	TEST(commands_without_irqchip),
+	TEST(vapic_address),
 	TEST(chip_numbers),
 	TEST(pit_twice),
 	TEST(reinjection_needs_a_pit),

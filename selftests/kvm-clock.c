@@ -27,6 +27,7 @@ struct wallclock {
 	u32 nsec;
 };
 
+#define SECOND			1000000000ull
 #define CLOCK_GUEST_STOPPED	2	/* of flags */
 
 static struct pvclock pages[2] __attribute__((aligned(64)));
@@ -213,6 +214,62 @@ static void guest_wall(void)
 	guest_done();
 }
 
+static u64 realtime_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec;
+}
+
+/* What the clock showed, the host's time and its TSC are of one moment. */
+static void clock_and_realtime(void)
+{
+	struct vm *vm = vm_create();
+	struct kvm_clock_data data = {};
+	u64 before, after, tsc_before, tsc_after;
+
+	if ((REQUIRE_CAP(vm->fd, KVM_CAP_ADJUST_CLOCK) & (KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC)) !=
+	    (KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC))
+		ktap_skip("KVM_GET_CLOCK tells no host time here");
+	before = realtime_ns();
+	tsc_before = rdtsc();
+	CHECK_EQ(xioctl(vm->fd, KVM_GET_CLOCK, &data), 0);
+	tsc_after = rdtsc();
+	after = realtime_ns();
+	if (!(data.flags & KVM_CLOCK_REALTIME))
+		ktap_skip("the host does not keep time by its TSC");
+	CHECK(data.flags & KVM_CLOCK_HOST_TSC);
+	/* The host's own clock is bent at each tick. */
+	CHECK(data.realtime + 1000000 >= before);
+	CHECK(data.realtime <= after + 1000000);
+	CHECK(data.host_tsc >= tsc_before);
+	CHECK(data.host_tsc <= tsc_after);
+	vm_free(vm);
+}
+
+/* A clock that was saved a while ago goes on as if it had run meanwhile; one of the future stays as it is. */
+static void set_by_realtime(void)
+{
+	struct vm *vm = vm_create();
+	struct kvm_clock_data data = { .clock = 5 * SECOND, .flags = KVM_CLOCK_REALTIME };
+	u64 now;
+
+	if (!(REQUIRE_CAP(vm->fd, KVM_CAP_ADJUST_CLOCK) & KVM_CLOCK_REALTIME))
+		ktap_skip("KVM_SET_CLOCK takes no host time here");
+	data.realtime = realtime_ns() - 1000 * SECOND;
+	CHECK_EQ(xioctl(vm->fd, KVM_SET_CLOCK, &data), 0);
+	now = clock_get(vm);
+	CHECK(now >= 1005 * SECOND);
+	CHECK(now < 1015 * SECOND);
+	data.realtime = realtime_ns() + 1000 * SECOND;
+	CHECK_EQ(xioctl(vm->fd, KVM_SET_CLOCK, &data), 0);
+	now = clock_get(vm);
+	CHECK(now >= 5 * SECOND);
+	CHECK(now < 15 * SECOND);
+	vm_free(vm);
+}
+
 /* The wall clock at boot: now, less what the VM has run. */
 static void wall_clock(void)
 {
@@ -300,6 +357,8 @@ static const struct test tests[] = {
 	TEST(across_vcpus),
 	TEST(set_clock),
 	TEST(clock_flags),
+	TEST(clock_and_realtime),
+	TEST(set_by_realtime),
 	TEST(wall_clock),
 	TEST(disabled_again),
 	TEST(stopped_is_told),

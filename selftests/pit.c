@@ -5,6 +5,7 @@
  * them. Time is real time: only order and lower bounds are checked.
  */
 #include "irq.h"
+#include "thread.h"
 
 #define VECTOR	0x50
 
@@ -92,6 +93,62 @@ static void channel_0_interrupts(void)
 	struct vcpu *vcpu;
 	struct vm *vm = vm_with_pit(&vcpu, 0, guest_ticks);
 
+	RUN_DONE(vcpu);
+	vm_free(vm);
+}
+
+static void guest_with_hpet(void)
+{
+	guest_apic_enable();
+	ioapic_redirect(0, VECTOR);
+	guest_sync(0);
+	outb(0x43, 0x34);
+	outb(0x40, 1193182 / 500 & 0xff);
+	outb(0x40, 1193182 / 500 >> 8);
+	guest_sync(1);
+	guest_sti();
+	guest_cli();
+	GUEST_CHECK_EQ(guest_irqs[VECTOR], 0);
+	guest_sync(2);
+	while (guest_irqs[VECTOR] < 3)
+		guest_hlt();
+	guest_sync(3);
+	guest_irqs[VECTOR] = 0;
+	guest_sync(4);
+	guest_sti();
+	guest_cli();
+	/* One may have been on its way. */
+	GUEST_CHECK(guest_irqs[VECTOR] <= 1);
+	guest_done();
+}
+
+static void hpet_legacy(struct vm *vm, bool on)
+{
+	struct kvm_pit_state2 state;
+
+	CHECK_EQ(xioctl(vm->fd, KVM_GET_PIT2, &state), 0);
+	CHECK_EQ(!!(state.flags & KVM_PIT_FLAGS_HPET_LEGACY), !on);
+	state.flags ^= KVM_PIT_FLAGS_HPET_LEGACY;
+	CHECK_EQ(xioctl(vm->fd, KVM_SET_PIT2, &state), 0);
+}
+
+/* A VMM's HPET takes channel 0's interrupt over, and gives it back. */
+static void hpet_silences_channel_0(void)
+{
+	struct vcpu *vcpu;
+	struct vm *vm = vm_with_pit(&vcpu, 0, guest_with_hpet);
+
+	REQUIRE_CAP(vm->fd, KVM_CAP_PIT_STATE2);
+	RUN_SYNC(vcpu, 0);
+	hpet_legacy(vm, true);
+	RUN_SYNC(vcpu, 1);
+	sleep_ms(50);
+	RUN_SYNC(vcpu, 2);
+	hpet_legacy(vm, false);
+	RUN_SYNC(vcpu, 3);
+	hpet_legacy(vm, true);
+	RUN_SYNC(vcpu, 4);
+	sleep_ms(50);
 	RUN_DONE(vcpu);
 	vm_free(vm);
 }
@@ -193,6 +250,7 @@ static void state_needs_a_pit(void)
 static const struct test tests[] = {
 	TEST(counter),
 	TEST(channel_0_interrupts),
+	TEST(hpet_silences_channel_0),
 	TEST(channel_0_once),
 	TEST(channel_2_and_port_61),
 	TEST(port_61_in_userspace),
