@@ -26,6 +26,9 @@ struct lodge_cpuid_word {
 #define LODGE_NR_CPUID_WORDS	11
 extern const struct lodge_cpuid_word lodge_cpuid_words[LODGE_NR_CPUID_WORDS];
 
+/* Module load: what this host can give, for lodge_cpuid_host_word(). The backend is chosen, the FPU known. */
+void lodge_cpuid_init(void);
+
 /**
  * lodge_cpuid_host_word() - the features of a word that a guest may be given here
  * @word: the kernel's number, one of those in lodge_cpuid_words

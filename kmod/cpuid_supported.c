@@ -3,7 +3,7 @@
  * What CPUID may say to a guest on this host: the feature words that are offered and the table of
  * KVM_GET_SUPPORTED_CPUID. A feature is offered when it is listed here, the CPU has it, and the host kernel
  * has not given it up. What the vendor's virtualization adds or forbids is the backend's cpuid_adjust().
- * The vCPU's own table is in cpuid.c. No locking: everything is computed anew from constant data.
+ * The vCPU's own table is in cpuid.c. No locking: everything is computed from constant data, the words at load.
  */
 #include "cpuid.h"
 
@@ -92,16 +92,6 @@ const struct lodge_cpuid_word lodge_cpuid_words[LODGE_NR_CPUID_WORDS] = {
 		.software = CPUID_NO_SMM_CTL,
 	},
 };
-
-static const struct lodge_cpuid_word *cpuid_word_row(unsigned int word)
-{
-	unsigned int i;
-
-	for (i = 0; i < LODGE_NR_CPUID_WORDS; i++)
-		if (lodge_cpuid_words[i].word == word)
-			return &lodge_cpuid_words[i];
-	return NULL;
-}
 
 static bool cpuid_backend_has_msr(u32 msr)
 {
@@ -252,17 +242,25 @@ static void cpuid_entry_read(struct kvm_cpuid_entry2 *entry, u32 function, u32 i
 	cpuid_count(function, index, &entry->eax, &entry->ebx, &entry->ecx, &entry->edx);
 }
 
-u32 lodge_cpuid_host_word(unsigned int word)
+/* Each vCPU needs some of these, and where the host is itself a guest each CPUID is an exit. */
+static u32 cpuid_host_words[NCAPINTS] __ro_after_init;
+
+void __init lodge_cpuid_init(void)
 {
-	const struct lodge_cpuid_word *row = cpuid_word_row(word);
+	const struct lodge_cpuid_word *row;
 	struct kvm_cpuid_entry2 entry;
 
-	if (WARN_ON_ONCE(!row))
-		return 0;
-	cpuid_entry_read(&entry, row->function, row->index);
-	cpuid_entry_mask(&entry);
-	lodge_backend->cpuid_adjust(&entry);
-	return *cpuid_entry_reg(&entry, row->reg);
+	for (row = lodge_cpuid_words; row < lodge_cpuid_words + LODGE_NR_CPUID_WORDS; row++) {
+		cpuid_entry_read(&entry, row->function, row->index);
+		cpuid_entry_mask(&entry);
+		lodge_backend->cpuid_adjust(&entry);
+		cpuid_host_words[row->word] = *cpuid_entry_reg(&entry, row->reg);
+	}
+}
+
+u32 lodge_cpuid_host_word(unsigned int word)
+{
+	return cpuid_host_words[word];
 }
 
 /* The table under construction; @full says that an entry found no room. */

@@ -4,6 +4,7 @@
 
 #include "backend.h"
 #include "clock.h"
+#include "cpuid.h"
 #include "dev.h"
 #include "eventfd.h"
 #include "fpu.h"
@@ -27,6 +28,7 @@ static int __init lodge_init(void)
 	ret = lodge_fpu_init();
 	if (ret)
 		goto release_backend;
+	lodge_cpuid_init();
 	ret = lodge_msr_init();
 	if (ret)
 		goto exit_fpu;

@@ -35,18 +35,21 @@ static struct page *table_cache_take(struct lodge_mmu *mmu)
 {
 	struct page *page, *seen;
 	int i, node = numa_mem_id();
-	bool any;
+	bool any, others = false;
 
 	for (any = false;; any = true) {
 		for (i = 0; i < LODGE_TABLE_CACHE; i++) {
 			seen = READ_ONCE(mmu->cache[i]);
-			if (!seen || (!any && page_to_nid(seen) != node))
+			if (!seen)
+				continue;
+			others = true;
+			if (!any && page_to_nid(seen) != node)
 				continue;
 			page = xchg(&mmu->cache[i], NULL);
 			if (page)
 				return page;
 		}
-		if (any)
+		if (any || !others)
 			return NULL;
 	}
 }
