@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #define BENCH_PORT_END		0x43	/* where a guest's loop ends */
+#define BENCH_COUNTER		0x5000	/* guest address: how many interrupts the guest has handled */
 #define BENCH_PORT_EVENT	0x45	/* an eventfd takes it */
 
 /**
@@ -20,12 +21,13 @@
  * @vm: of the VM
  * @vcpu: of the vCPU
  * @event: of the eventfd behind BENCH_PORT_EVENT
+ * @irq: of the eventfd that raises an interrupt
  * @run: the vCPU's shared area
  * @run_size: of @run
  * @memory: the guest's memory, from guest address 0
  */
 struct bench_machine {
-	int device, vm, vcpu, event;
+	int device, vm, vcpu, event, irq;
 	struct kvm_run *run;
 	size_t run_size;
 	void *memory;
@@ -71,6 +73,9 @@ void lodge_bench_machine_destroy(struct bench_machine *machine);
  * Return: ticks from the first KVM_RUN to the last one's return. Ends the tool when the guest stops otherwise.
  */
 uint64_t lodge_bench_machine_run(struct bench_machine *machine, unsigned int count);
+
+/** lodge_bench_machine_run_irq() - the same, raising the machine's interrupt at each exit to user space */
+uint64_t lodge_bench_machine_run_irq(struct bench_machine *machine, unsigned int count);
 
 /** lodge_bench_machine_load() - put a loop where the vCPU begins */
 void lodge_bench_machine_load(struct bench_machine *machine, const struct bench_row *row);

@@ -29,6 +29,8 @@ LOOP(apic_read);
 LOOP(self_ipi);
 LOOP(port_user);
 LOOP(mmio_user);
+LOOP(irqfd);
+LOOP(hlt_wake);
 
 static uint64_t least(uint64_t (*run)(struct bench_machine *machine, unsigned int count),
 		      struct bench_machine *machine, unsigned int count)
@@ -77,6 +79,32 @@ static uint64_t loop_measure(struct bench_machine *machine, const struct bench_r
 	return each(lodge_bench_machine_run, machine);
 }
 
+/* Rows of interrupts: each of them must have arrived. */
+static uint64_t interrupt_measure(uint64_t (*run)(struct bench_machine *machine, unsigned int count),
+				  struct bench_machine *machine, const struct bench_row *row)
+{
+	uint32_t *handled = (uint32_t *)((uint8_t *)machine->memory + BENCH_COUNTER);
+	uint64_t cost;
+
+	lodge_bench_machine_load(machine, row);
+	cost = each(run, machine);
+	*handled = 0;
+	run(machine, FEW);
+	if (*handled < FEW)
+		lodge_fail(STATUS_FAILED, "%s: the guest saw %u interrupts of %u", row->name, *handled, FEW);
+	return cost;
+}
+
+static uint64_t irqfd_measure(struct bench_machine *machine, const struct bench_row *row)
+{
+	return interrupt_measure(lodge_bench_machine_run_irq, machine, row);
+}
+
+static uint64_t hlt_measure(struct bench_machine *machine, const struct bench_row *row)
+{
+	return interrupt_measure(lodge_bench_machine_run, machine, row);
+}
+
 /* Each vendor's own, so that neither hypervisor has to patch the other's. */
 static uint64_t hypercall_measure(struct bench_machine *machine, const struct bench_row *row)
 {
@@ -101,6 +129,9 @@ static const struct bench_row rows[] = {
 	{ .name = "self-ipi", ROW_LOOP(self_ipi) },
 	{ .name = "port-user", ROW_LOOP(port_user), .limit = 1200 },
 	{ .name = "mmio-user", ROW_LOOP(mmio_user), .limit = 1500 },
+	{ .name = "irqfd", .measure = irqfd_measure, .code = lodge_bench_irqfd, .end = lodge_bench_irqfd_end },
+	{ .name = "hlt-wake", .measure = hlt_measure, .code = lodge_bench_hlt_wake,
+	  .end = lodge_bench_hlt_wake_end },
 };
 
 const struct bench_row *lodge_bench_exit_rows(unsigned int *nr)

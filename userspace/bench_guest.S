@@ -32,5 +32,17 @@ lodge_bench_\name\()_end:
 	bench_loop self_ipi, "mov $0x40040, %eax", "mov %eax, 0xfee00300"
 	bench_loop port_user, "", "out %al, $0x44"
 	bench_loop mmio_user, "", "mov 0xd0000000, %eax"
+	/* User space raises the interrupt while it has the port's exit; the LAPIC is enabled first. */
+	bench_loop irqfd, "movl $0x1ff, 0xfee000f0; sti", "out %al, $0x44"
+	/* The interrupt is there already: no sleep, which no counter of instructions sees. */
+	bench_loop hlt_wake, "movl $0x1ff, 0xfee000f0; mov $0x40040, %eax", "mov %eax, 0xfee00300; sti; hlt; cli"
+
+	/* Every interrupt's handler: a count, at BENCH_COUNTER, and the EOI. */
+	.globl	lodge_bench_handler, lodge_bench_handler_end
+lodge_bench_handler:
+	incl	0x5000
+	movl	$0, 0xfee000b0
+	iret
+lodge_bench_handler_end:
 
 	.section .note.GNU-stack, "", @progbits
