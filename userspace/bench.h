@@ -16,19 +16,20 @@
 #define BENCH_PORT_EVENT	0x45	/* an eventfd takes it */
 
 /**
- * struct bench_machine - a VM of one vCPU with in-kernel interrupt chips and a little memory
+ * struct bench_machine - a VM of one vCPU, or two, with in-kernel interrupt chips and a little memory
  * @device: descriptor of the device node
  * @vm: of the VM
  * @vcpu: of the vCPU
  * @event: of the eventfd behind BENCH_PORT_EVENT
  * @irq: of the eventfd that raises an interrupt
- * @run: the vCPU's shared area
- * @run_size: of @run
+ * @peer: of a second vCPU, for the rows that want one
+ * @run, @peer_run: the vCPUs' shared areas
+ * @run_size: of each
  * @memory: the guest's memory, from guest address 0
  */
 struct bench_machine {
-	int device, vm, vcpu, event, irq;
-	struct kvm_run *run;
+	int device, vm, vcpu, peer, event, irq;
+	struct kvm_run *run, *peer_run;
 	size_t run_size;
 	void *memory;
 };
@@ -76,6 +77,12 @@ uint64_t lodge_bench_machine_run(struct bench_machine *machine, unsigned int cou
 
 /** lodge_bench_machine_run_irq() - the same, raising the machine's interrupt at each exit to user space */
 uint64_t lodge_bench_machine_run_irq(struct bench_machine *machine, unsigned int count);
+
+/** lodge_bench_machine_add_peer() - a second vCPU, at the loop that lodge_bench_machine_run_peer() lets it run */
+bool lodge_bench_machine_add_peer(struct bench_machine *machine);
+
+/** lodge_bench_machine_run_peer() - lodge_bench_machine_run(), running the other vCPU at each exit to user space */
+uint64_t lodge_bench_machine_run_peer(struct bench_machine *machine, unsigned int count);
 
 /** lodge_bench_machine_load() - put a loop where the vCPU begins */
 void lodge_bench_machine_load(struct bench_machine *machine, const struct bench_row *row);

@@ -31,6 +31,7 @@ LOOP(port_user);
 LOOP(mmio_user);
 LOOP(irqfd);
 LOOP(hlt_wake);
+LOOP(ipi);
 
 static uint64_t least(uint64_t (*run)(struct bench_machine *machine, unsigned int count),
 		      struct bench_machine *machine, unsigned int count)
@@ -105,6 +106,13 @@ static uint64_t hlt_measure(struct bench_machine *machine, const struct bench_ro
 	return interrupt_measure(lodge_bench_machine_run, machine, row);
 }
 
+static uint64_t ipi_measure(struct bench_machine *machine, const struct bench_row *row)
+{
+	if (!lodge_bench_machine_add_peer(machine))
+		lodge_fail(STATUS_FAILED, "%s: no second vCPU: %s", row->name, strerror(errno));
+	return interrupt_measure(lodge_bench_machine_run_peer, machine, row);
+}
+
 /* Each vendor's own, so that neither hypervisor has to patch the other's. */
 static uint64_t hypercall_measure(struct bench_machine *machine, const struct bench_row *row)
 {
@@ -132,6 +140,7 @@ static const struct bench_row rows[] = {
 	{ .name = "irqfd", .measure = irqfd_measure, .code = lodge_bench_irqfd, .end = lodge_bench_irqfd_end },
 	{ .name = "hlt-wake", .measure = hlt_measure, .code = lodge_bench_hlt_wake,
 	  .end = lodge_bench_hlt_wake_end },
+	{ .name = "ipi", .measure = ipi_measure, .code = lodge_bench_ipi, .end = lodge_bench_ipi_end },
 };
 
 const struct bench_row *lodge_bench_exit_rows(unsigned int *nr)

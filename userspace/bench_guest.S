@@ -37,6 +37,19 @@ lodge_bench_\name\()_end:
 	/* The interrupt is there already: no sleep, which no counter of instructions sees. */
 	bench_loop hlt_wake, "movl $0x1ff, 0xfee000f0; mov $0x40040, %eax", "mov %eax, 0xfee00300; sti; hlt; cli"
 
+	/* From one vCPU to another, both run by one thread: the port's exit lets it run the other. */
+	bench_loop ipi, "movl $0x1ff, 0xfee000f0; movl $0x01000000, 0xfee00310; mov $0x4042, %eax", \
+		"mov %eax, 0xfee00300; out %al, $0x44"
+
+	/* The other vCPU: it leaves once for each time that it is let run. */
+	.globl	lodge_bench_peer, lodge_bench_peer_end
+lodge_bench_peer:
+	movl	$0x1ff, 0xfee000f0
+	sti
+1:	out	%al, $0x44
+	jmp	1b
+lodge_bench_peer_end:
+
 	/* Every interrupt's handler: a count, at BENCH_COUNTER, and the EOI. */
 	.globl	lodge_bench_handler, lodge_bench_handler_end
 lodge_bench_handler:

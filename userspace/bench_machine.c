@@ -25,6 +25,8 @@
 #define IDT		0x3000
 #define HANDLER		0x4000
 #define STACK		0x9000
+#define PEER_CODE	0x6000
+#define PEER_STACK	0xa000
 #define IRQ_GSI		24
 #define IRQ_VECTOR	0x41
 #define CPUIDS_MAX	256
@@ -51,7 +53,7 @@ static int vm_create_patiently(int device)
 	}
 }
 
-extern const uint8_t lodge_bench_handler[], lodge_bench_handler_end[];
+extern const uint8_t lodge_bench_handler[], lodge_bench_handler_end[], lodge_bench_peer[], lodge_bench_peer_end[];
 
 /* Flat segments, and one handler for all interrupts: APM 2, 4.8.2 and 4.8.4. */
 static void tables_fill(uint8_t *memory)
@@ -100,7 +102,7 @@ static bool machine_fill(struct bench_machine *machine)
 	       !ioctl(machine->vm, KVM_IOEVENTFD, &ioeventfd) && irq_fill(machine);
 }
 
-static bool vcpu_set_cpuid(struct bench_machine *machine)
+static bool vcpu_set_cpuid(const struct bench_machine *machine, int vcpu)
 {
 	struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + CPUIDS_MAX * sizeof(cpuid->entries[0]));
 	bool done;
@@ -109,13 +111,13 @@ static bool vcpu_set_cpuid(struct bench_machine *machine)
 		return false;
 	cpuid->nent = CPUIDS_MAX;
 	done = !ioctl(machine->device, KVM_GET_SUPPORTED_CPUID, cpuid) &&
-	       !ioctl(machine->vcpu, KVM_SET_CPUID2, cpuid);
+	       !ioctl(vcpu, KVM_SET_CPUID2, cpuid);
 	free(cpuid);
 	return done;
 }
 
 /* Flat 32-bit segments, paging off. */
-static bool vcpu_set_mode(struct bench_machine *machine)
+static bool vcpu_set_mode(int vcpu)
 {
 	struct kvm_segment code = {
 		.limit = 0xffffffff, .selector = 8, .type = 11, .present = 1, .db = 1, .s = 1, .g = 1,
@@ -125,7 +127,7 @@ static bool vcpu_set_mode(struct bench_machine *machine)
 
 	data.selector = 16;
 	data.type = 3;
-	if (ioctl(machine->vcpu, KVM_GET_SREGS, &sregs))
+	if (ioctl(vcpu, KVM_GET_SREGS, &sregs))
 		return false;
 	sregs.cs = code;
 	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
@@ -133,31 +135,43 @@ static bool vcpu_set_mode(struct bench_machine *machine)
 	sregs.idt = (struct kvm_dtable){ .base = IDT, .limit = 256 * 8 - 1 };
 	sregs.cr0 |= 1;
 	sregs.cr4 |= 1u << 18;		/* OSXSAVE */
-	return !ioctl(machine->vcpu, KVM_SET_SREGS, &sregs);
+	return !ioctl(vcpu, KVM_SET_SREGS, &sregs);
 }
 
 /* The host's own extended state, as an operating system enables it. */
-static bool vcpu_set_xcr0(struct bench_machine *machine)
+static bool vcpu_set_xcr0(int vcpu)
 {
 	struct kvm_xcrs xcrs = { .nr_xcrs = 1 };
 	uint32_t low, high;
 
 	asm volatile("xgetbv" : "=a" (low), "=d" (high) : "c" (0));
 	xcrs.xcrs[0].value = ((uint64_t)high << 32 | low) & 7;
-	return !ioctl(machine->vcpu, KVM_SET_XCRS, &xcrs);
+	return !ioctl(vcpu, KVM_SET_XCRS, &xcrs);
 }
 
-static bool vcpu_fill(struct bench_machine *machine)
+static bool vcpu_fill(struct bench_machine *machine, int vcpu, struct kvm_run **run)
 {
 	int size = ioctl(machine->device, KVM_GET_VCPU_MMAP_SIZE, 0);
 
 	if (size < 0)
 		return false;
-	machine->run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, machine->vcpu, 0);
-	if (machine->run == MAP_FAILED)
+	*run = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+	if (*run == MAP_FAILED)
 		return false;
 	machine->run_size = (size_t)size;
-	return vcpu_set_cpuid(machine) && vcpu_set_mode(machine) && vcpu_set_xcr0(machine);
+	return vcpu_set_cpuid(machine, vcpu) && vcpu_set_mode(vcpu) && vcpu_set_xcr0(vcpu);
+}
+
+bool lodge_bench_machine_add_peer(struct bench_machine *machine)
+{
+	struct kvm_regs regs = { .rip = PEER_CODE, .rflags = 2, .rsp = PEER_STACK };
+	struct kvm_mp_state state = { .mp_state = KVM_MP_STATE_RUNNABLE };
+
+	memcpy((uint8_t *)machine->memory + PEER_CODE, lodge_bench_peer,
+	       (size_t)(lodge_bench_peer_end - lodge_bench_peer));
+	machine->peer = ioctl(machine->vm, KVM_CREATE_VCPU, 1);
+	return machine->peer >= 0 && vcpu_fill(machine, machine->peer, &machine->peer_run) &&
+	       !ioctl(machine->peer, KVM_SET_REGS, &regs) && !ioctl(machine->peer, KVM_SET_MP_STATE, &state);
 }
 
 bool lodge_bench_machine_create(struct bench_machine *machine, const char *path)
@@ -165,8 +179,8 @@ bool lodge_bench_machine_create(struct bench_machine *machine, const char *path)
 	int error;
 
 	*machine = (struct bench_machine){
-		.device = -1, .vm = -1, .vcpu = -1, .event = -1, .irq = -1,
-		.run = MAP_FAILED, .memory = MAP_FAILED,
+		.device = -1, .vm = -1, .vcpu = -1, .peer = -1, .event = -1, .irq = -1,
+		.run = MAP_FAILED, .peer_run = MAP_FAILED, .memory = MAP_FAILED,
 	};
 	machine->device = open(path, O_RDWR | O_CLOEXEC);
 	if (machine->device < 0)
@@ -180,7 +194,7 @@ bool lodge_bench_machine_create(struct bench_machine *machine, const char *path)
 	if (machine->event >= 0 && machine->irq >= 0 && machine->memory != MAP_FAILED && machine->vm >= 0 &&
 	    machine_fill(machine)) {
 		machine->vcpu = ioctl(machine->vm, KVM_CREATE_VCPU, 0);
-		if (machine->vcpu >= 0 && vcpu_fill(machine))
+		if (machine->vcpu >= 0 && vcpu_fill(machine, machine->vcpu, &machine->run))
 			return true;
 	}
 	error = errno;
@@ -191,10 +205,14 @@ bool lodge_bench_machine_create(struct bench_machine *machine, const char *path)
 
 void lodge_bench_machine_destroy(struct bench_machine *machine)
 {
-	const int fds[] = { machine->vcpu, machine->vm, machine->event, machine->irq, machine->device };
+	const int fds[] = {
+		machine->vcpu, machine->peer, machine->vm, machine->event, machine->irq, machine->device,
+	};
 
 	if (machine->run != MAP_FAILED)
 		munmap(machine->run, machine->run_size);
+	if (machine->peer_run != MAP_FAILED)
+		munmap(machine->peer_run, machine->run_size);
 	for (unsigned int i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -218,8 +236,19 @@ static inline long call_directly(long number, int fd, long second, long third)
 	return ret;
 }
 
+/* What is done at each of the guest's exits to user space. */
+enum between { BETWEEN_NOTHING, BETWEEN_RAISE, BETWEEN_PEER };
+
+static void peer_run(const struct bench_machine *machine)
+{
+	long ret = call_directly(SYS_ioctl, machine->peer, KVM_RUN, 0);
+
+	if (ret || machine->peer_run->exit_reason != KVM_EXIT_IO)
+		lodge_fail(STATUS_FAILED, "the other vCPU stopped, exit reason %u", machine->peer_run->exit_reason);
+}
+
 static inline __attribute__((always_inline)) uint64_t machine_run(struct bench_machine *machine, unsigned int count,
-								   bool raise)
+								   enum between between)
 {
 	static const uint64_t one = 1;
 	struct kvm_regs regs = { .rip = CODE, .rflags = 2, .rsp = STACK, .rsi = count };
@@ -235,7 +264,10 @@ static inline __attribute__((always_inline)) uint64_t machine_run(struct bench_m
 
 		if (ret && ret != -EINTR)
 			lodge_fail(STATUS_FAILED, "the measuring guest: %s", strerror((int)-ret));
-		if (raise && call_directly(SYS_write, machine->irq, (long)&one, sizeof(one)) != sizeof(one))
+		if (between == BETWEEN_PEER)
+			peer_run(machine);
+		if (between == BETWEEN_RAISE &&
+		    call_directly(SYS_write, machine->irq, (long)&one, sizeof(one)) != sizeof(one))
 			lodge_fail(STATUS_FAILED, "the measuring guest's interrupt cannot be raised");
 	} while (run->exit_reason == KVM_EXIT_MMIO || run->exit_reason == KVM_EXIT_INTR ||
 		 (run->exit_reason == KVM_EXIT_IO && run->io.port != BENCH_PORT_END));
@@ -247,10 +279,15 @@ static inline __attribute__((always_inline)) uint64_t machine_run(struct bench_m
 
 uint64_t lodge_bench_machine_run(struct bench_machine *machine, unsigned int count)
 {
-	return machine_run(machine, count, false);
+	return machine_run(machine, count, BETWEEN_NOTHING);
 }
 
 uint64_t lodge_bench_machine_run_irq(struct bench_machine *machine, unsigned int count)
 {
-	return machine_run(machine, count, true);
+	return machine_run(machine, count, BETWEEN_RAISE);
+}
+
+uint64_t lodge_bench_machine_run_peer(struct bench_machine *machine, unsigned int count)
+{
+	return machine_run(machine, count, BETWEEN_PEER);
 }
