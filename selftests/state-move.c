@@ -139,11 +139,11 @@ static void guest_prepares(void)
 	guest_apic_enable();
 	ioapic_redirect(0, TIMER_VECTOR);
 	outb(0x43, 0x34);
-	outb(0x40, 1193182 / 1000 & 0xff);
-	outb(0x40, 1193182 / 1000 >> 8);
+	outb(0x40, 1193182 / 100 & 0xff);
+	outb(0x40, 1193182 / 100 >> 8);
 	apic_write(APIC_TDCR, 0xb);
 	apic_write(APIC_LVTT, APIC_LVT_PERIODIC | (TIMER_VECTOR + 1));
-	apic_write(APIC_TMICT, 1000000);
+	apic_write(APIC_TMICT, 10000000);
 	wrmsr(MSR_LSTAR, 0xffffffff81000000);
 	wrmsr(MSR_STAR, 0x23001000000000);
 	wrmsr(MSR_IA32_SYSENTER_EIP, 0x1234000);
@@ -163,7 +163,7 @@ static void guest_checks(u64 stage)
 	GUEST_CHECK_EQ(rdmsr(MSR_STAR), 0x23001000000000);
 	GUEST_CHECK_EQ(rdmsr(MSR_IA32_SYSENTER_EIP), 0x1234000);
 	GUEST_CHECK_EQ(apic_read(APIC_LVTT), APIC_LVT_PERIODIC | (TIMER_VECTOR + 1));
-	GUEST_CHECK_EQ(apic_read(APIC_TMICT), 1000000);
+	GUEST_CHECK_EQ(apic_read(APIC_TMICT), 10000000);
 	GUEST_CHECK_EQ(ioapic_entry(0) & 0xff, TIMER_VECTOR);
 	if (stage < STAGES - 1) {
 		GUEST_CHECK(apic_read(APIC_IRR + (WAITING_VECTOR / 32 << 4)) & BIT(WAITING_VECTOR % 32));
