@@ -22,8 +22,12 @@ const struct lodge_tsc_format lodge_tsc_software = {
 
 u64 lodge_tsc_ratio(const struct lodge_tsc_format *format, u32 guest_khz, u32 host_khz)
 {
-	u64 ratio = mul_u64_u32_div(lodge_tsc_ratio_one(format), guest_khz, host_khz);
+	u64 ratio;
 
+	/* The division traps where its result has more than 64 bits. */
+	if (guest_khz >= (u64)host_khz << (64 - format->fraction_bits))
+		return 0;
+	ratio = mul_u64_u32_div(lodge_tsc_ratio_one(format), guest_khz, host_khz);
 	return ratio < format->max_ratio ? ratio : 0;
 }
 
