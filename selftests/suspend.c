@@ -53,6 +53,8 @@ static void *run_on(void *arg)
 		if (r == -EINTR)
 			continue;
 		CHECK_EQ(r, 0);
+		if (run->vcpu->run->exit_reason != KVM_EXIT_IO)
+			exit_diag(run->vcpu);
 		CHECK_EQ(run->vcpu->run->exit_reason, KVM_EXIT_IO);
 		CHECK_EQ(run->vcpu->cpu->uc.cmd, UCALL_SYNC);
 		CHECK_EQ(run->vcpu->cpu->uc.args[0], run->count);

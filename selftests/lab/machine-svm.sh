@@ -23,7 +23,7 @@ machine_check()
 
 # pulse FIFO: a byte a second to a port of the machine. The emulator's VM exit takes a bit
 # out of the word of interrupts that wait without the lock under which its other threads
-# add to that word, so that now and then one is lost, and is seen again only when another
+# add to that word, so that one can get lost, and is seen again only when another
 # comes. If it was the timer's, none would come: the machine would stand still for good.
 pulse()
 {
