@@ -46,7 +46,7 @@ LODGE_OP(void, set_cr4, (struct lodge_vcpu *vcpu, u64 cr4))
 LODGE_OP(void, set_efer, (struct lodge_vcpu *vcpu, u64 efer))
 LODGE_OP(void, set_debugregs, (struct lodge_vcpu *vcpu))	/* vcpu->dr6, dr7 or guest_debug changed */
 LODGE_OP(void, set_tsc_offset, (struct lodge_vcpu *vcpu))
-LODGE_OP(void, set_tsc_ratio, (struct lodge_vcpu *vcpu))	/* scaled, or RDTSC exits: lodge_tsc_format; may sleep */
+LODGE_OP(void, set_tsc_ratio, (struct lodge_vcpu *vcpu))	/* or RDTSC exits: lodge_tsc_format; may sleep */
 LODGE_OP(void, set_pat, (struct lodge_vcpu *vcpu))		/* vcpu->pat changed */
 LODGE_OP(u32, get_interrupt_shadow, (struct lodge_vcpu *vcpu))	/* KVM_X86_SHADOW_INT_* */
 LODGE_OP(void, set_interrupt_shadow, (struct lodge_vcpu *vcpu, u32 shadow))

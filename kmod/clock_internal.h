@@ -62,8 +62,8 @@ void lodge_clock_parameters(struct lodge_vcpu *vcpu, struct pvclock_vcpu_time_in
 
 /* tsc.c: where the TSC is not to be trusted, time may not stand still or run back when a vCPU moves. */
 void lodge_tsc_catch_up(struct lodge_vcpu *vcpu, const struct clock_moment *now);
-void lodge_tsc_restarted(struct lodge_vcpu *vcpu, u64 lost);	/* the host's TSC began anew, so far behind; any context */
-u64 lodge_tsc_at(struct lodge_vcpu *vcpu, u64 host);		/* the guest's TSC when the host's was so; any context */
+void lodge_tsc_restarted(struct lodge_vcpu *vcpu, u64 lost);	/* the host's TSC began anew, behind; any context */
+u64 lodge_tsc_at(struct lodge_vcpu *vcpu, u64 host);		/* the guest's TSC at the host's; any context */
 
 /* clock.c: the two clocks read one after the other, for hosts that keep time by something else. */
 void lodge_clock_read_moment(struct clock_moment *moment);

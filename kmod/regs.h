@@ -5,6 +5,7 @@
 
 #include <asm/debugreg.h>
 
+#include "irqchip/irqchip.h"
 #include "lodge.h"
 
 /* Debug registers' bits that the kernel's headers do not name: APM 2, 13.1.1. */
@@ -35,10 +36,10 @@ int lodge_cr4_write(struct lodge_vcpu *vcpu, u64 cr4);
 int lodge_cr8_write(struct lodge_vcpu *vcpu, u64 cr8);
 int lodge_efer_write(struct lodge_vcpu *vcpu, u64 efer, bool host);
 
-/* The LAPIC's task priority, where there is one. APM 2, 16.6.4. */
+/* The LAPIC's task priority, where there is one. */
 static inline u64 lodge_cr8_read(const struct lodge_vcpu *vcpu)
 {
-	return vcpu->tpr ? (READ_ONCE(*vcpu->tpr) >> 4) & 0xf : vcpu->cr8;
+	return vcpu->tpr ? lodge_lapic_cr8_get(vcpu) : vcpu->cr8;
 }
 
 void lodge_regs_get(struct lodge_vcpu *vcpu, struct kvm_regs *regs);

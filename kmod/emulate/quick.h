@@ -45,7 +45,7 @@ struct lodge_quick {
  * lodge_quick_decode() - decode the instruction if it is one of these
  * @bytes: LODGE_QUICK_BYTES bytes of code
  * @width: 4 or 8, the code segment's; other code has no quick moves
- * Return: false: ask lodge_emulate_decode(). Nothing but @bytes and @width decides, so that the same have the same answer.
+ * Return: false: ask lodge_emulate_decode(). @bytes and @width alone decide.
  */
 bool lodge_quick_decode(struct lodge_quick *quick, const u8 *bytes, unsigned int width);
 

@@ -58,7 +58,11 @@ void lodge_lapic_reset(struct lodge_vcpu *vcpu, bool init);
 void lodge_lapic_get_state(struct lodge_vcpu *vcpu, struct kvm_lapic_state *state);
 int lodge_lapic_set_state(struct lodge_vcpu *vcpu, const struct kvm_lapic_state *state);	/* -EINVAL */
 int lodge_lapic_base_set(struct lodge_vcpu *vcpu, u64 value, bool host);	/* IA32_APIC_BASE; 0 or -EINVAL (guest: #GP) */
-u64 lodge_lapic_cr8_get(struct lodge_vcpu *vcpu);
+/* vcpu->lapic is there. APM 2, 16.6.4. */
+static inline u64 lodge_lapic_cr8_get(const struct lodge_vcpu *vcpu)
+{
+	return (READ_ONCE(*vcpu->tpr) >> 4) & 0xf;
+}
 void lodge_lapic_cr8_set(struct lodge_vcpu *vcpu, u64 cr8);
 int lodge_x2apic_read(struct lodge_vcpu *vcpu, u32 msr, u64 *value);	/* 0 or -EINVAL for #GP; any context */
 int lodge_x2apic_write(struct lodge_vcpu *vcpu, u32 msr, u64 value);

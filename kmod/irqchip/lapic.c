@@ -361,11 +361,6 @@ int lodge_lapic_highest_irr(struct lodge_vcpu *vcpu)
 	return lapic_highest_irr(vcpu->lapic);
 }
 
-u64 lodge_lapic_cr8_get(struct lodge_vcpu *vcpu)
-{
-	return (lapic_get(vcpu->lapic, APIC_TASKPRI) >> 4) & 0xf;
-}
-
 void lodge_lapic_cr8_set(struct lodge_vcpu *vcpu, u64 cr8)
 {
 	lapic_set(vcpu->lapic, APIC_TASKPRI, (cr8 & 0xf) << 4);

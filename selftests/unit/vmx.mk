@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: GPL-2.0-only
 UNITS += vmx_state
-vmx_state-sources := kmod/selftest/vmx_state.c kmod/vmx/guest_state.c
+vmx_state-sources := kmod/vmx/selftest_state.c kmod/vmx/guest_state.c

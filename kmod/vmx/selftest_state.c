@@ -7,8 +7,9 @@
 #include <linux/printk.h>
 #include <linux/string.h>
 
-#include "../vmx/guest_state.h"
-#include "selftest.h"
+#include "guest_state.h"
+
+#include "../selftest/selftest.h"
 
 #define CODE32		(0x9b | VMX_ATTR_DB | VMX_ATTR_G)
 #define CODE64		(0x9b | VMX_ATTR_L | VMX_ATTR_G)
@@ -95,12 +96,12 @@ struct rule {
 #define RULE(name, mode_, code, words_)			\
 	static void spoil_##name(void) { code; }	\
 	static const struct rule rule_##name = { mode_, spoil_##name, words_ };
-#include "vmx_rules.h"
+#include "selftest_rules.h"
 #undef RULE
 
 static const struct rule *const rules[] = {
 #define RULE(name, mode_, code, words_)	&rule_##name,
-#include "vmx_rules.h"
+#include "selftest_rules.h"
 #undef RULE
 };
 
