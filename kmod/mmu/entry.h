@@ -17,8 +17,9 @@
 #define LODGE_ENTRY_PRESENT		BIT_ULL(0)
 #define LODGE_ENTRY_WRITE_BIT		1
 #define LODGE_ENTRY_WRITE		BIT_ULL(LODGE_ENTRY_WRITE_BIT)
-/* Bit 2 is user on NPT, where all accesses count as user's, and execute on EPT: set in every entry on both. */
-#define LODGE_ENTRY_BASE		(LODGE_ENTRY_PRESENT | BIT_ULL(2))
+/* User on NPT, where all accesses count as user's; execute on EPT. Large leaves may lack it: exec_level. */
+#define LODGE_ENTRY_EXEC		BIT_ULL(2)
+#define LODGE_ENTRY_BASE		(LODGE_ENTRY_PRESENT | LODGE_ENTRY_EXEC)
 #define LODGE_ENTRY_LARGE		BIT_ULL(7)
 #define LODGE_ENTRY_ADDRESS		GENMASK_ULL(51, 12)
 /* Software's own, ignored by both walkers (52 to 56 on EPT, 52 to 58 on NPT). */
@@ -100,13 +101,23 @@ static inline u64 entry_memory_type(unsigned int pat, int level)
 	return (u64)(pat & 3) << 3 | (u64)(pat >> 2) << (level == 1 ? 7 : 12);
 }
 
-/* A large leaf's bits without its frame, as the leaves one level below need them: NPT's third memory type bit moves. */
+/* The bits of a leaf that depend on its size alone. */
+static inline u64 entry_level_bits(int level)
+{
+	return (level > 1 ? LODGE_ENTRY_LARGE : 0) | (level > lodge_nested.exec_level ? 0 : LODGE_ENTRY_EXEC);
+}
+
+/*
+ * A large leaf's bits without its frame, as the leaves one level below need them: NPT's third memory type bit moves,
+ * and what is small enough may be executed.
+ */
 static inline u64 entry_split_bits(u64 entry, int level)
 {
-	u64 bits = entry & (~LODGE_ENTRY_ADDRESS | lodge_nested.encryption_mask) & ~LODGE_ENTRY_LARGE;
+	u64 bits = (entry & (~LODGE_ENTRY_ADDRESS | lodge_nested.encryption_mask) & ~LODGE_ENTRY_LARGE) |
+		   entry_level_bits(level - 1);
 	u64 pat = entry & BIT_ULL(12);
 
-	return level > 2 ? bits | LODGE_ENTRY_LARGE | pat : bits | pat >> 5;
+	return level > 2 ? bits | pat : bits | pat >> 5;
 }
 
 static inline unsigned int entry_index(gfn_t gfn, int level)

@@ -40,6 +40,7 @@ struct fault {
 	hva_t hva;
 	hva_t start, end;	/* what must not be under invalidation */
 	bool write;
+	bool exec;
 	bool quiet;		/* nothing at all was, when the host's tables were about to be read */
 	struct fault_place at;
 };
@@ -90,17 +91,22 @@ static bool fault_is_logged(const struct fault *fault)
 	return fault->slot->dirty;
 }
 
+/* A leaf is there that is too large for this access. */
+static enum fault_step fault_split(struct fault *fault)
+{
+	enum lodge_table_result result =
+		lodge_table_split(fault->mmu, fault->at.ep, fault->at.entry, fault->at.level);
+
+	return result == LODGE_TABLE_OK ? FAULT_RACED : fault_from_table(result);
+}
+
 /* A leaf is there and the host lets it be written: give the right back that dirty logging took. */
 static enum fault_step fault_make_writable(struct fault *fault)
 {
-	enum lodge_table_result result;
-
 	if (!fault->at.writable)
 		return FAULT_NEED_PUSH;
-	if (fault_is_logged(fault) && fault->at.level > 1) {
-		result = lodge_table_split(fault->mmu, fault->at.ep, fault->at.entry, fault->at.level);
-		return result == LODGE_TABLE_OK ? FAULT_RACED : fault_from_table(result);
-	}
+	if (fault_is_logged(fault) && fault->at.level > 1)
+		return fault_split(fault);
 	if (!fault_exchange(fault, fault->at.entry | entry_writable_bits(true) | entry_accessed_mask()))
 		return FAULT_RACED;
 	if (fault_is_logged(fault))
@@ -140,6 +146,8 @@ static enum fault_step fault_map(struct fault *fault, const struct lodge_host_pa
 
 	if (fault_is_logged(fault) && fault->write)
 		level = 1;
+	if (fault->exec)
+		level = min_t(int, level, lodge_nested.exec_level);
 	level = min(level, fault->at.level);
 	span = entry_span(level);
 	if (level > 1) {
@@ -157,10 +165,8 @@ static enum fault_step fault_map(struct fault *fault, const struct lodge_host_pa
 	if (fault->at.entry || fault->at.level != level)
 		return FAULT_RACED;
 
-	entry = LODGE_ENTRY_BASE | entry_accessed_mask() | page->bits | entry_memory_type(page->pat, level) |
-		(page->hfn & ~(span - 1)) << PAGE_SHIFT;
-	if (level > 1)
-		entry |= LODGE_ENTRY_LARGE;
+	entry = LODGE_ENTRY_PRESENT | entry_level_bits(level) | entry_accessed_mask() | page->bits |
+		entry_memory_type(page->pat, level) | (page->hfn & ~(span - 1)) << PAGE_SHIFT;
 	if (fault->slot->flags & KVM_MEM_READONLY)
 		entry &= ~LODGE_ENTRY_HOST_WRITABLE;
 	if ((entry & LODGE_ENTRY_HOST_WRITABLE) && (fault->write || !fault_is_logged(fault)))
@@ -197,6 +203,8 @@ static enum fault_step fault_try(struct fault *fault)
 
 	fault->at = fault_walk(mmu, fault->gfn);
 	if (entry_is_present(fault->at.entry)) {
+		if (fault->exec && !(fault->at.entry & LODGE_ENTRY_EXEC))
+			return fault_split(fault);
 		if (!fault->write || (fault->at.writable && (fault->at.entry & LODGE_ENTRY_WRITE)))
 			return FAULT_DONE;	/* another vCPU was faster */
 		if (fault->at.entry & LODGE_ENTRY_HOST_WRITABLE)
@@ -268,6 +276,7 @@ static noinline int fault_atomic(struct lodge_vcpu *vcpu, gfn_t gfn, u32 access)
 		.mmu = mmu,
 		.gfn = gfn,
 		.write = access & LODGE_ACCESS_WRITE,
+		.exec = access & LODGE_ACCESS_EXEC,
 	};
 	enum fault_step step;
 
@@ -329,6 +338,7 @@ int lodge_mmu_fault(struct lodge_vcpu *vcpu, gpa_t gpa, u32 access)
 		.mmu = vcpu->vm->mmu,
 		.gfn = gpa >> PAGE_SHIFT,
 		.write = access & LODGE_ACCESS_WRITE,
+		.exec = access & LODGE_ACCESS_EXEC,
 	};
 	enum fault_step step;
 	int ret;

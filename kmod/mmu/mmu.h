@@ -18,6 +18,7 @@ struct lodge_nested_config {
 	enum lodge_nested_format format;
 	u8 levels;		/* 4 or 5 */
 	u8 max_level;		/* of a leaf: 3 for 1 GiB, 2 for 2 MiB, 1 for 4 KiB */
+	u8 exec_level;		/* the same of one that the guest may execute from; below max_level on EPT only */
 	bool has_ad;		/* accessed and dirty bits (always on NPT) */
 	u64 encryption_mask;	/* sme_me_mask, set in every table address and leaf */
 };

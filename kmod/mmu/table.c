@@ -106,14 +106,15 @@ enum lodge_table_result lodge_table_install(struct lodge_mmu *mmu, u64 *ep)
 }
 
 /*
- * lodge_table_split() - replace a write-protected large leaf by a table of write-protected smaller ones
+ * lodge_table_split() - replace a large leaf by a table of smaller ones
  * @entry: what *@ep was seen to be, at @level
- * Context: lock shared. No flush is needed: translations and rights stay the same.
+ * Context: lock shared. No flush is needed: translations stay the same, and so do rights but for execution, which
+ * smaller ones may gain; a CPU that sets dirty in the leaf meanwhile fails the exchange.
  */
 enum lodge_table_result lodge_table_split(struct lodge_mmu *mmu, u64 *ep, u64 entry, int level)
 {
 	struct page *page = table_cache_take(mmu);
-	u64 bits = entry_split_bits(entry, level) & ~LODGE_ENTRY_WRITE;
+	u64 bits = entry_split_bits(entry, level);
 	hfn_t hfn = entry_leaf_hfn(entry, level);
 	u64 span = entry_span(level - 1);
 	u64 *table;

@@ -111,6 +111,7 @@ int svm_setup(void)
 		.format = LODGE_NESTED_NPT,
 		.levels = pgtable_l5_enabled() ? 5 : 4,
 		.max_level = boot_cpu_has(X86_FEATURE_GBPAGES) ? 3 : 2,
+		.exec_level = 3,
 		.has_ad = true,
 		.encryption_mask = __sme_set(0),
 	};

@@ -22,17 +22,15 @@ static void *vmx_msr_bitmap_closed;	/* every access exits */
 
 static bool large_pages;
 module_param(large_pages, bool, 0444);
-MODULE_PARM_DESC(large_pages, "large pages on VT-x also where a guest can stop the host through them (iTLB multihit; default: no)");
+MODULE_PARM_DESC(large_pages, "code in large pages on VT-x also where a guest can stop the host through it (iTLB multihit; default: no)");
 
 /*
  * Some CPUs take a machine check when a guest executes from a page whose size just changed: its kernel can bring
- * that about at will. Where the host's kernel says so, pages are small.
+ * that about at will. Where the host's kernel says so, large pages are for data alone.
  */
-static int vmx_max_level(void)
+static int vmx_exec_level(void)
 {
-	if (boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) && !large_pages && !cpu_mitigations_off())
-		return 1;
-	return vmx_caps.ept & VMX_CAP_EPT_1G ? 3 : 2;
+	return boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) && !large_pages && !cpu_mitigations_off() ? 1 : 3;
 }
 
 int vmx_setup(void)
@@ -62,7 +60,8 @@ int vmx_setup(void)
 	lodge_nested = (struct lodge_nested_config) {
 		.format = LODGE_NESTED_EPT,
 		.levels = 4,
-		.max_level = vmx_max_level(),
+		.max_level = vmx_caps.ept & VMX_CAP_EPT_1G ? 3 : 2,
+		.exec_level = vmx_exec_level(),
 		.has_ad = vmx_caps.ept & VMX_CAP_EPT_ACCESSED_DIRTY,
 	};
 	return 0;
