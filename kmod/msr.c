@@ -431,7 +431,6 @@ static const struct msr_row msr_rows[] = {
 	{ MSR_K8_TSEG_ADDR, MSR_K8_TSEG_MASK, msr_zero_get, NULL },
 	{ MSR_VM_HSAVE_PA, MSR_VM_HSAVE_PA, msr_zero_get, msr_ignored_set },
 	{ MSR_AMD64_OSVW_ID_LENGTH, MSR_AMD64_OSVW_STATUS, msr_osvw_get, msr_osvw_set },
-	{ MSR_F15H_IC_CFG, MSR_F15H_IC_CFG, msr_zero_get, NULL },
 	{ MSR_AMD64_DC_CFG, MSR_AMD64_TW_CFG, msr_zero_get, msr_ignored_set },
 	{ MSR_AMD64_DE_CFG, MSR_AMD64_DE_CFG, msr_plain_get, msr_decfg_set },
 	{ MSR_AMD64_BU_CFG2, MSR_AMD64_BU_CFG2, msr_zero_get, msr_ignored_set },

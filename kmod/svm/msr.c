@@ -142,6 +142,11 @@ int svm_get_msr(struct lodge_vcpu *vcpu, u32 msr, u64 *value)
 {
 	const u64 *slot = svm_msr_slot(to_svm(vcpu), msr);
 
+	/* Guests look there for what to switch off; it is AMD's alone. */
+	if (msr == MSR_F15H_IC_CFG) {
+		*value = 0;
+		return 0;
+	}
 	if (!slot)
 		return -ENOENT;
 	*value = *slot;

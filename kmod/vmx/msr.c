@@ -103,8 +103,11 @@ static bool vmx_msr_guest_has(struct lodge_vcpu *vcpu, u32 msr)
 	return true;
 }
 
-/* What does not fit the address width is dropped, so that an entry accepts it. SYSENTER_CS has 32 bits. */
-static u64 vmx_msr_cut(struct lodge_vcpu *vcpu, u32 msr, u64 value)
+/*
+ * What does not fit the address width is dropped, so that an entry accepts it. SYSENTER_CS has 32 bits. User space may
+ * restore a SYSCALL mask with more bits than a CPU would take, as on KVM.
+ */
+static u64 vmx_msr_cut(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host)
 {
 	unsigned int shift = vcpu->cr4 & X86_CR4_LA57 ? 7 : 16;
 
@@ -114,6 +117,8 @@ static u64 vmx_msr_cut(struct lodge_vcpu *vcpu, u32 msr, u64 value)
 		return (s64)(value << shift) >> shift;
 	case MSR_IA32_SYSENTER_CS:
 		return (u32)value;
+	case MSR_SYSCALL_MASK:
+		return host ? (u32)value : value;
 	default:
 		return value;
 	}
@@ -171,7 +176,7 @@ int vmx_set_msr(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host)
 		return -ENOENT;
 	if (!host && !vmx_msr_guest_has(vcpu, msr))
 		return -EINVAL;
-	value = vmx_msr_cut(vcpu, msr, value);
+	value = vmx_msr_cut(vcpu, msr, value, host);
 	if (!vmx_msr_valid(vcpu, msr, value))
 		return -EINVAL;
 	if (slot) {
