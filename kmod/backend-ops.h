@@ -24,10 +24,10 @@ LODGE_OP(void, cpuid_changed, (struct lodge_vcpu *vcpu))	/* intercepts that foll
 LODGE_OP(void, vcpu_leave_cpu, (struct lodge_vcpu *vcpu))	/* vcpu->cpu is the old one still, or -1 */
 
 /* The section. */
-LODGE_OP(void, section_enter, (struct lodge_vcpu *vcpu))	/* this CPU's state: ASID, host block, lazily switched MSRs */
-LODGE_OP(void, section_leave, (struct lodge_vcpu *vcpu))	/* only if it has set vcpu->section_undo since section_enter */
+LODGE_OP(void, section_enter, (struct lodge_vcpu *vcpu))	/* this CPU's state: ASID, host block, lazy MSRs */
+LODGE_OP(void, section_leave, (struct lodge_vcpu *vcpu))	/* if vcpu->section_undo was set since section_enter */
 LODGE_OP(void, flush_tlb, (struct lodge_vcpu *vcpu))
-LODGE_OP(void, run, (struct lodge_vcpu *vcpu))			/* one entry and exit; gprs, rip, rflags, cr2, cr8, shadow, next_rip */
+LODGE_OP(void, run, (struct lodge_vcpu *vcpu))	/* one entry and exit; gprs, rip, rflags, cr2, cr8, shadow, next_rip */
 LODGE_OP(int, handle_exit, (struct lodge_vcpu *vcpu))		/* enum lodge_exit_result or -errno; interrupts off */
 
 /* Guest registers; not in the guest. */
@@ -35,7 +35,7 @@ LODGE_OP(void, get_segment, (struct lodge_vcpu *vcpu, enum lodge_segment seg, st
 LODGE_OP(void, set_segment, (struct lodge_vcpu *vcpu, enum lodge_segment seg, const struct kvm_segment *in))
 LODGE_OP(u64, get_segment_base, (struct lodge_vcpu *vcpu, enum lodge_segment seg))
 LODGE_OP(u8, get_cpl, (struct lodge_vcpu *vcpu))
-LODGE_OP(void, get_code, (struct lodge_vcpu *vcpu, struct lodge_code *out))	/* section; RSP and CR3 in vcpu are right too */
+LODGE_OP(void, get_code, (struct lodge_vcpu *vcpu, struct lodge_code *out))	/* section; RSP and CR3 right too */
 LODGE_OP(void, get_gdt, (struct lodge_vcpu *vcpu, struct kvm_dtable *out))
 LODGE_OP(void, set_gdt, (struct lodge_vcpu *vcpu, const struct kvm_dtable *in))
 LODGE_OP(void, get_idt, (struct lodge_vcpu *vcpu, struct kvm_dtable *out))
@@ -70,6 +70,6 @@ LODGE_OP(void, update_tpr, (struct lodge_vcpu *vcpu))		/* cr8 or pending vector 
 
 /* The instruction at the exit: its bytes when the hardware gave them. Number of bytes, 0 when none. */
 LODGE_OP(unsigned int, get_insn_bytes, (struct lodge_vcpu *vcpu, const u8 **bytes))
-LODGE_OP(u64, exit_reason, (struct lodge_vcpu *vcpu))		/* hardware's number, for KVM_EXIT_UNKNOWN and tracing */
+LODGE_OP(u64, exit_reason, (struct lodge_vcpu *vcpu))	/* hardware's number, for KVM_EXIT_UNKNOWN and tracing */
 
 #undef LODGE_OP

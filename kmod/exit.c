@@ -246,7 +246,7 @@ static __always_inline int port_fill(struct lodge_vcpu *vcpu, void *data)
 	run->io.data_offset = PAGE_SIZE;
 	if (!io->in)
 		port_data_set(data, io->size, vcpu->gprs[LODGE_RAX]);
-	/* A guest may power the machine off by port 0x7e and be resumed: it must not write again (KVM_CAP_DISABLE_QUIRKS). */
+	/* A guest may power off by port 0x7e and be resumed: it must not write again (KVM_CAP_DISABLE_QUIRKS). */
 	if (unlikely(io->port == 0x7e) && !io->in &&
 	    !(READ_ONCE(vcpu->vm->disabled_quirks) & KVM_X86_QUIRK_OUT_7E_INC_RIP)) {
 		lodge_exit_skip_to(vcpu, io->next_rip);

@@ -43,7 +43,8 @@ struct lodge_io_device {
  * @dev: the device, owned by the bus from here on
  * Return: 0, -ENOSPC when the bus is full, -ENOMEM.
  */
-int lodge_io_bus_register(struct lodge_vm *vm, enum lodge_bus bus, u64 addr, unsigned int len, struct lodge_io_device *dev);
+int lodge_io_bus_register(struct lodge_vm *vm, enum lodge_bus bus, u64 addr, unsigned int len,
+			  struct lodge_io_device *dev);
 
 /**
  * lodge_io_bus_unregister() - take a device off and release it once nobody uses it

@@ -93,7 +93,7 @@ struct lodge_vm {
 	struct lodge_io_bus __rcu *buses[LODGE_NR_BUSES];	/* (r) slots_lock */
 	u64 io_generation;			/* (a) grows after each change of a bus or of the memslots */
 
-	struct xarray vcpus;			/* (r) by index, in order of creation; added under lock, never removed */
+	struct xarray vcpus;			/* (r) by index, as created; added under lock, never removed */
 	unsigned int nr_vcpus;			/* (a) grows under lock, after the vCPU is in the xarray */
 	u32 boot_vcpu_id;			/* (m) */
 	u32 max_vcpu_id;			/* (m) KVM_CAP_MAX_VCPU_ID, or 0 */
@@ -243,7 +243,7 @@ struct lodge_vcpu {
 	int (*deferred)(struct lodge_vcpu *vcpu);	/* (v) handler that needed to sleep */
 	struct lodge_exit_io io;		/* (v) the port exit being handled */
 	struct lodge_io_hint io_hints[LODGE_NR_IO_HINTS];	/* (v) */
-	struct lodge_code code;			/* (v) what follows, of the instruction being looked at in the section */
+	struct lodge_code code;			/* (v) what follows, of the instruction looked at in the section */
 	gpa_t code_gpa;
 	u64 code_bytes[LODGE_QUICK_BYTES / sizeof(u64)];	/* (v) at RIP, read in the section */
 	struct lodge_quick move;		/* (v) the move being handled */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KVM_GET_STATS_FD: a file that describes and gives the statistics of a VM or a vCPU; its form is KVM's (api.rst of
- * the kernel, "KVM_GET_STATS_FD"), and so are its ID and the names of what KVM counts too. A read makes the whole image anew from
- * single words that their owners write. The file holds its VM. No locks.
+ * the kernel, "KVM_GET_STATS_FD"), and so are its ID and the names of what KVM counts too. A read makes the whole image
+ * anew from single words that their owners write. The file holds its VM. No locks.
  */
 #include "stats_fd.h"
 

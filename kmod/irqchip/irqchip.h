@@ -57,7 +57,7 @@ void lodge_lapic_destroy(struct lodge_vcpu *vcpu);
 void lodge_lapic_reset(struct lodge_vcpu *vcpu, bool init);
 void lodge_lapic_get_state(struct lodge_vcpu *vcpu, struct kvm_lapic_state *state);
 int lodge_lapic_set_state(struct lodge_vcpu *vcpu, const struct kvm_lapic_state *state);	/* -EINVAL */
-int lodge_lapic_base_set(struct lodge_vcpu *vcpu, u64 value, bool host);	/* IA32_APIC_BASE; 0 or -EINVAL (guest: #GP) */
+int lodge_lapic_base_set(struct lodge_vcpu *vcpu, u64 value, bool host);	/* 0 or -EINVAL (guest: #GP) */
 /* vcpu->lapic is there. APM 2, 16.6.4. */
 static inline u64 lodge_lapic_cr8_get(const struct lodge_vcpu *vcpu)
 {
@@ -93,9 +93,9 @@ int lodge_lapic_mmio_write(struct lodge_vcpu *vcpu, gpa_t gpa, unsigned int len,
 bool lodge_irq_pending(struct lodge_vcpu *vcpu);
 int lodge_irq_ack(struct lodge_vcpu *vcpu);	/* take it: IRR to ISR, or PIC INTA; the vector, or -1 */
 int lodge_lapic_highest_irr(struct lodge_vcpu *vcpu);	/* vector or -1, whatever the TPR: for TPR thresholds */
-bool lodge_lapic_accepts_extint(struct lodge_vcpu *vcpu);	/* LVT0 in ExtINT mode, unmasked (or APIC disabled on the boot CPU) */
+bool lodge_lapic_accepts_extint(struct lodge_vcpu *vcpu);	/* LVT0 ExtINT, unmasked (or APIC off, boot CPU) */
 
-/* Timer expired or PIC output rose since last looked: fold into IRR. Called at each entry when LODGE_REQ_EVENT is set. */
+/* Timer expired or PIC output rose since last looked: fold into IRR. At each entry with LODGE_REQ_EVENT set. */
 void lodge_lapic_sync_timers(struct lodge_vcpu *vcpu);
 
 void lodge_lapic_raise(struct lodge_vcpu *vcpu, u8 vector);	/* an edge interrupt of that vector; any context */
@@ -114,6 +114,6 @@ bool lodge_lapic_has_user_extint(struct lodge_vcpu *vcpu);
 
 /* KVM_SET_VCPU_EVENTS with a SIPI vector: what a later SIPI_RECEIVED state starts at. */
 void lodge_lapic_set_sipi_vector(struct lodge_vcpu *vcpu, u8 vector);
-void lodge_lapic_queue_sipi(struct lodge_vcpu *vcpu);	/* KVM_MP_STATE_SIPI_RECEIVED: a SIPI waits; requests LODGE_REQ_APIC */
+void lodge_lapic_queue_sipi(struct lodge_vcpu *vcpu);	/* a SIPI waits; requests LODGE_REQ_APIC */
 
 #endif

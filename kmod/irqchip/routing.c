@@ -132,7 +132,8 @@ static void routing_index(struct lodge_irq_routing *routing, const struct lodge_
 			place--;
 		routing->entries[place] = *route;
 		/* Of several GSIs of a pin the last one is told of its acknowledges. */
-		if (route->type == KVM_IRQ_ROUTING_IRQCHIP && routing->pin_gsi[route->chip.irqchip][route->chip.pin] < 0)
+		if (route->type == KVM_IRQ_ROUTING_IRQCHIP &&
+		    routing->pin_gsi[route->chip.irqchip][route->chip.pin] < 0)
 			routing->pin_gsi[route->chip.irqchip][route->chip.pin] = route->gsi;
 	}
 }

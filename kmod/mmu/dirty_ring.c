@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The dirty ring: per vCPU, in pages that the VMM maps, the pages that the vCPU wrote for the first time since they were
- * last reset. The slots' bitmaps stay, as the record of which pages are in a ring: no page is in two places of them.
+ * The dirty ring: per vCPU, in pages that the VMM maps, the pages that the vCPU wrote for the first time since they
+ * were last reset. The slots' bitmaps stay, as the record of which pages are in a ring: no page is in two places of
+ * them.
  *
  * An entry is pushed by whoever holds the vCPU (vcpu->mutex), in the section too, with mmu->lock held shared or as
  * fault_first_write() tells; it is reset under vm->slots_lock. User space owns what is between the two and may write

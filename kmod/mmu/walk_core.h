@@ -135,7 +135,7 @@ static inline u64 walk_reserved(const struct lodge_walk_config *config, const st
 		reserved |= GENMASK_ULL(62, 52);
 	if (!config->nxe)
 		reserved |= WALK_NX;
-	/* Not bit 5, though the manual reserves it: CPUs that read this entry at each walk are seen to mark it accessed. */
+	/* Not bit 5, though the manual reserves it: CPUs that read this entry at each walk do mark it accessed. */
 	if (format->pae && level == 3)
 		return reserved | WALK_NX | GENMASK_ULL(8, 6) | GENMASK_ULL(2, 1);
 	if (leaf && level > 1)

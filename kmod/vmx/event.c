@@ -70,7 +70,7 @@ void vmx_inject_exception(struct lodge_vcpu *vcpu)
 	vmcs_write(VMCS_ENTRY_EVENT, event);
 }
 
-/* User space without a LAPIC here may hand over an interrupt that the guest does not take now: an entry with it fails. */
+/* User space without a LAPIC here may hand over an interrupt that the guest cannot take now: an entry with it fails. */
 void vmx_inject_interrupt(struct lodge_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
@@ -168,7 +168,7 @@ void vmx_request_interrupt_window(struct lodge_vcpu *vcpu)
 	vmx_set_proc(vmx, vmx->proc | VMX_PROC_INTERRUPT_WINDOW);
 }
 
-/* An NMI window need not wait for the end of STI's shadow, in which an NMI cannot be injected; an interrupt window does. */
+/* An NMI window need not wait for the end of STI's shadow, where no NMI can be injected; an interrupt window does. */
 void vmx_request_nmi_window(struct lodge_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
@@ -190,7 +190,7 @@ void vmx_set_nmi_mask(struct lodge_vcpu *vcpu, bool masked)
 	vcpu->events.nmi.masked = masked;
 }
 
-/* Hear of a lowered TPR only while an interrupt waits behind it. The threshold may not exceed the TPR: SDM 3, 27.2.1.1. */
+/* Hear of a lowered TPR only while an interrupt waits behind it. Threshold <= TPR is demanded: SDM 3, 27.2.1.1. */
 void vmx_update_tpr(struct lodge_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What went wrong, in words, when an entry fails or the CPU finds an entry of the nested tables malformed. Called in the
- * section with interrupts off, and rarely.
+ * What went wrong, in words, when an entry fails or the CPU finds an entry of the nested tables malformed. Called in
+ * the section with interrupts off, and rarely.
  */
 #include "vmx.h"
 

@@ -44,8 +44,9 @@ void exit_diag(struct vcpu *vcpu)
 		ktap_diag("  gpa 0x%llx len %u write %u", run->mmio.phys_addr,
 			  run->mmio.len, run->mmio.is_write);
 	if (reason == KVM_EXIT_INTERNAL_ERROR)
-		ktap_diag("  suberror %u data 0x%llx 0x%llx 0x%llx 0x%llx", run->internal.suberror, run->internal.data[0],
-			  run->internal.data[1], run->internal.data[2], run->internal.data[3]);
+		ktap_diag("  suberror %u data 0x%llx 0x%llx 0x%llx 0x%llx", run->internal.suberror,
+			  run->internal.data[0], run->internal.data[1], run->internal.data[2],
+			  run->internal.data[3]);
 	if (reason == KVM_EXIT_FAIL_ENTRY)
 		ktap_diag("  hardware reason 0x%llx",
 			  run->fail_entry.hardware_entry_failure_reason);
