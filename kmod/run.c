@@ -149,6 +149,10 @@ static int run_section(struct lodge_vcpu *vcpu)
 	smp_store_release(&vcpu->mode, LODGE_OUTSIDE_GUEST);
 	local_irq_enable();
 	guest_time_leave();
+	/* A preemptible host takes the CPU in the next line, before handle_host_work() sees that it wants to. */
+	if (IS_ENABLED(CONFIG_PREEMPTION) && unlikely(vcpu->run_wants) && lodge_steal_time_is_on(vcpu) &&
+	    need_resched())
+		lodge_steal_time_stop(vcpu);
 	preempt_enable();
 
 	while (ret == LODGE_EXIT_DEFER)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Steal time: a page of the guest's in which a vCPU reads how long its thread waited for a CPU, and others whether it
- * was preempted (MSR_KVM_STEAL_TIME). They may leave a TLB flush there for it (KVM_FEATURE_PV_TLB_FLUSH). Everything is
- * written where sleeping is allowed: before the vCPU enters after it was away, and when it must go. A preemption in
- * the middle of KVM_RUN's own work is told at the next of these. Locking: vcpu->mutex.
+ * was preempted (MSR_KVM_STEAL_TIME). They may leave a TLB flush there for it (KVM_FEATURE_PV_TLB_FLUSH). Times are
+ * written where sleeping is allowed, before the vCPU enters after it was away; that it must go is told as soon as the
+ * section has ended. A preemption in the middle of KVM_RUN's own work is told at the next of these.
+ * Locking: vcpu->mutex.
  */
 #include "steal.h"
 

@@ -111,7 +111,7 @@ SYM_INNER_LABEL(vmx_exited, SYM_L_GLOBAL)
 	ALTERNATIVE "jmp .Lno_fill_one", "", X86_FEATURE_RSB_VMEXIT_LITE
 	__FILL_ONE_RETURN
 .Lno_fill_one:
-	/* Indirect branches are restricted from the write on, be it of the value that is there: SDM 4, IA32_SPEC_CTRL. */
+	/* The write restricts indirect branches, even one of the value that is there: SDM 4, IA32_SPEC_CTRL. */
 	ALTERNATIVE "jmp .Lno_ibrs", "", X86_FEATURE_KERNEL_IBRS
 	mov	$MSR_IA32_SPEC_CTRL, %ecx
 	movl	PER_CPU_VAR(x86_spec_ctrl_current), %eax
