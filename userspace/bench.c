@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * `lodge bench`: what the host's part of an exit costs, on lodge and on KVM in turns, with one guest and in one
+ * `lodge bench`: what the host's part of an exit costs, and what a VM does, on lodge and on KVM in turns and in one
  * boot. Where the time stamp counter counts instructions, as in the lab's deterministic machine, the unit is
  * instructions and the limits are judged; elsewhere it is ticks of the counter. One thread, no lock.
  */
@@ -25,7 +25,7 @@
 enum { COLUMN_ROW, COLUMN_UNIT, COLUMN_KERNEL, COLUMN_KVM, COLUMN_LODGE, COLUMN_FLOOR, COLUMN_LIMIT, COLUMNS };
 
 static const struct lodge_column columns[COLUMNS] = {
-	[COLUMN_ROW] = { "row", 12, false },
+	[COLUMN_ROW] = { "row", 18, false },
 	[COLUMN_UNIT] = { "unit", 12, false },
 	[COLUMN_KERNEL] = { "kernel", 20, false },
 	[COLUMN_KVM] = { "kvm", 8, true },
@@ -38,9 +38,10 @@ enum { SIDE_KVM, SIDE_LODGE, SIDES };
 
 static const char bench_usage[] =
 	"usage: lodge bench [OPTION]... [ROW]...\n"
-	"Measures what exits cost on lodge and on KVM in turns: all rows, or those named.\n"
-	"In a machine whose counter counts instructions the exit status is 1 when a limit is broken.\n"
+	"Measures what exits and VMs cost on lodge and on KVM in turns: all rows, or those named.\n"
+	"The exit status is 1 when a limit is broken; ticks that are no instructions have none.\n"
 	"\n"
+	"  -q, --quick         without the rows that take minutes, unless they are named\n"
 	"  -j, --json          an array of JSON objects\n"
 	"      --device NODE   lodge's device node (default $LODGE_DEVICE, else /dev/lodge)\n"
 	"      --against NODE  the other one's (default /dev/kvm); left out where it is not usable\n"
@@ -49,11 +50,17 @@ static const char bench_usage[] =
 /**
  * struct bench - one run
  * @paths: the device nodes; NULL: not there
- * @best: least ticks, by row and side; UINT64_MAX: not measured
+ * @rows: all that there are
+ * @nr: how many
+ * @wanted: those to measure and to print
+ * @best: least cost, by row and side; UINT64_MAX: not measured
  * @instructions: the counter counts them
  */
 struct bench {
 	const char *paths[SIDES];
+	const struct bench_row *rows[ROWS_MAX];
+	unsigned int nr;
+	bool wanted[ROWS_MAX];
 	uint64_t best[ROWS_MAX][SIDES];
 	bool instructions;
 };
@@ -112,25 +119,65 @@ static bool host_mitigates(void)
 	       strncmp(text, "Vulnerable", strlen("Vulnerable"));
 }
 
-static unsigned int row_limit(const struct bench_row *row)
+/* 0: nothing is promised. */
+static unsigned int row_limit(const struct bench *bench, const struct bench_row *row)
 {
+	if (!bench->instructions && !row->kib)
+		return 0;
 	if (!row->limit_next_rip || !cpu_tells_next_rip())
 		return row->limit;
 	return host_mitigates() ? row->limit_next_rip : row->limit_unmitigated;
 }
 
-static bool row_is_wanted(const struct bench_row *row, int argc, char **argv)
+static void rows_add(struct bench *bench, const struct bench_row *rows, unsigned int nr)
 {
-	for (int i = optind; i < argc; i++)
-		if (!strcmp(argv[i], row->name))
-			return true;
-	return optind >= argc;
+	for (unsigned int i = 0; i < nr; i++)
+		bench->rows[bench->nr++] = &rows[i];
 }
 
-static void side_measure(struct bench *bench, unsigned int side, const struct bench_row *row, uint64_t *best)
+/* Rows without a function of their own are measured with the last one that has. */
+static unsigned int group_end(const struct bench *bench, unsigned int first)
 {
+	unsigned int end = first + 1;
+
+	while (end < bench->nr && !bench->rows[end]->measure)
+		end++;
+	return end;
+}
+
+static void rows_want_all(struct bench *bench, bool quick)
+{
+	for (unsigned int first = 0; first < bench->nr; first = group_end(bench, first))
+		for (unsigned int i = first; i < group_end(bench, first); i++)
+			bench->wanted[i] = !quick || !bench->rows[first]->slow;
+}
+
+static void row_want(struct bench *bench, const char *name)
+{
+	for (unsigned int i = 0; i < bench->nr; i++) {
+		if (strcmp(name, bench->rows[i]->name))
+			continue;
+		if (bench->wanted[i])
+			lodge_fail(STATUS_USAGE, "row %s is named twice", name);
+		bench->wanted[i] = true;
+		return;
+	}
+	lodge_fail(STATUS_USAGE, "no row %s", name);
+}
+
+static bool group_is_wanted(const struct bench *bench, unsigned int first)
+{
+	for (unsigned int i = first; i < group_end(bench, first); i++)
+		if (bench->wanted[i])
+			return true;
+	return false;
+}
+
+static void side_measure(struct bench *bench, unsigned int side, unsigned int first)
+{
+	const struct bench_row *row = bench->rows[first];
+	uint64_t costs[BENCH_GROUP_MAX];
 	struct bench_machine machine;
-	uint64_t cost;
 
 	if (!bench->paths[side])
 		return;
@@ -142,9 +189,15 @@ static void side_measure(struct bench *bench, unsigned int side, const struct be
 		bench->paths[side] = NULL;
 		return;
 	}
-	cost = row->measure(&machine, row);
-	lodge_bench_machine_destroy(&machine);
-	*best = least_of(*best, cost);
+	memset(costs, 0xff, sizeof(costs));
+	/* It has shown that the CPU feature is to be had. */
+	if (row->bare)
+		lodge_bench_machine_destroy(&machine);
+	row->measure(&machine, row, costs);
+	if (!row->bare)
+		lodge_bench_machine_destroy(&machine);
+	for (unsigned int i = first; i < group_end(bench, first); i++)
+		bench->best[i][side] = least_of(bench->best[i][side], costs[i - first]);
 }
 
 static void ticks_print(struct lodge_print *print, unsigned int column, uint64_t ticks)
@@ -155,25 +208,24 @@ static void ticks_print(struct lodge_print *print, unsigned int column, uint64_t
 		lodge_print_number(print, &columns[column], ticks);
 }
 
-static void row_print(const struct bench *bench, struct lodge_print *print, const struct bench_row *row,
-		      const uint64_t *best, const char *release)
+static void row_print(const struct bench *bench, struct lodge_print *print, unsigned int i, const char *release)
 {
-	unsigned int limit = bench->instructions ? row_limit(row) : 0;
+	const struct bench_row *row = bench->rows[i];
+	unsigned int limit = row_limit(bench, row);
 
 	lodge_print_row_begin(print);
 	lodge_print_text(print, &columns[COLUMN_ROW], row->name);
-	lodge_print_text(print, &columns[COLUMN_UNIT], bench->instructions ? "instructions" : "ticks");
+	lodge_print_text(print, &columns[COLUMN_UNIT], row->kib ? "KiB" : bench->instructions ? "instructions" : "ticks");
 	lodge_print_text(print, &columns[COLUMN_KERNEL], release);
-	ticks_print(print, COLUMN_KVM, best[SIDE_KVM]);
-	ticks_print(print, COLUMN_LODGE, best[SIDE_LODGE]);
+	ticks_print(print, COLUMN_KVM, bench->best[i][SIDE_KVM]);
+	ticks_print(print, COLUMN_LODGE, bench->best[i][SIDE_LODGE]);
 	lodge_print_text(print, &columns[COLUMN_FLOOR], NULL);
 	ticks_print(print, COLUMN_LIMIT, limit ? limit : UINT64_MAX);
 	lodge_print_row_end(print);
 }
 
 /* Return: the number of rows that cost more than they may. */
-static unsigned int rows_print(const struct bench *bench, const struct bench_row *rows, unsigned int nr,
-			       enum lodge_print_form form)
+static unsigned int rows_print(const struct bench *bench, enum lodge_print_form form)
 {
 	struct lodge_print print;
 	unsigned int broken = 0;
@@ -182,14 +234,14 @@ static unsigned int rows_print(const struct bench *bench, const struct bench_row
 	if (uname(&host))
 		lodge_fail(STATUS_FAILED, "uname: %s", strerror(errno));
 	lodge_print_begin(&print, stdout, form, columns, COLUMNS);
-	for (unsigned int i = 0; i < nr; i++) {
-		unsigned int limit = row_limit(&rows[i]);
+	for (unsigned int i = 0; i < bench->nr; i++) {
+		unsigned int limit = row_limit(bench, bench->rows[i]);
 
-		if (bench->best[i][SIDE_LODGE] == UINT64_MAX)
+		if (!bench->wanted[i] || bench->best[i][SIDE_LODGE] == UINT64_MAX)
 			continue;
-		row_print(bench, &print, &rows[i], bench->best[i], host.release);
-		if (bench->instructions && limit && bench->best[i][SIDE_LODGE] > limit) {
-			lodge_warn("%s costs more than its limit", rows[i].name);
+		row_print(bench, &print, i, host.release);
+		if (limit && bench->best[i][SIDE_LODGE] > limit) {
+			lodge_warn("%s costs more than its limit", bench->rows[i]->name);
 			broken++;
 		}
 	}
@@ -198,24 +250,22 @@ static unsigned int rows_print(const struct bench *bench, const struct bench_row
 	return broken;
 }
 
-static void rows_measure(struct bench *bench, const struct bench_row *rows, unsigned int nr, int argc, char **argv)
+static void rows_measure(struct bench *bench)
 {
-	unsigned int wanted = 0;
-
-	for (unsigned int i = 0; i < nr; i++)
-		wanted += row_is_wanted(&rows[i], argc, argv);
-	if (!wanted || (optind < argc && wanted != (unsigned int)(argc - optind)))
-		lodge_fail(STATUS_USAGE, "a row that is named does not exist, or is named twice");
 	for (unsigned int round = 0; round < ROUNDS; round++)
-		for (unsigned int i = 0; i < nr; i++)
-			for (unsigned int side = 0; row_is_wanted(&rows[i], argc, argv) && side < SIDES; side++)
-				side_measure(bench, side, &rows[i], &bench->best[i][side]);
+		for (unsigned int i = 0; i < bench->nr; i = group_end(bench, i)) {
+			if (!group_is_wanted(bench, i) || (round && bench->rows[i]->slow))
+				continue;
+			for (unsigned int side = 0; side < SIDES; side++)
+				side_measure(bench, side, i);
+		}
 }
 
 int lodge_verb_bench(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
+		{ "quick", no_argument, NULL, 'q' },
 		{ "device", required_argument, NULL, 'd' },
 		{ "against", required_argument, NULL, 'a' },
 		{ "help", no_argument, NULL, 'h' },
@@ -225,13 +275,17 @@ int lodge_verb_bench(int argc, char **argv)
 	struct bench bench = { .paths = { "/dev/kvm", NULL } };
 	const struct bench_row *rows;
 	const char *device = NULL;
+	bool quick = false;
 	unsigned int nr;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "j", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "jq", options, NULL)) != -1) {
 		switch (option) {
 		case 'j':
 			form = PRINT_JSON;
+			break;
+		case 'q':
+			quick = true;
 			break;
 		case 'd':
 			device = optarg;
@@ -254,6 +308,13 @@ int lodge_verb_bench(int argc, char **argv)
 	if (!bench.instructions && lab_counts_instructions())
 		lodge_fail(STATUS_FAILED, "this machine counts instructions, but the ruler does not measure a known loop");
 	rows = lodge_bench_exit_rows(&nr);
-	rows_measure(&bench, rows, nr, argc, argv);
-	return rows_print(&bench, rows, nr, form) ? STATUS_FAILED : STATUS_OK;
+	rows_add(&bench, rows, nr);
+	rows = lodge_bench_vm_rows(&nr);
+	rows_add(&bench, rows, nr);
+	if (optind == argc)
+		rows_want_all(&bench, quick);
+	for (; optind < argc; optind++)
+		row_want(&bench, argv[optind]);
+	rows_measure(&bench);
+	return rows_print(&bench, form) ? STATUS_FAILED : STATUS_OK;
 }

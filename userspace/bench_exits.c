@@ -68,16 +68,16 @@ static uint64_t version_run(struct bench_machine *machine, unsigned int count)
 	return lodge_bench_ticks() - start;
 }
 
-static uint64_t ioctl_measure(struct bench_machine *machine, const struct bench_row *row)
+static void ioctl_measure(struct bench_machine *machine, const struct bench_row *row, uint64_t *costs)
 {
 	(void)row;
-	return each(version_run, machine);
+	*costs = each(version_run, machine);
 }
 
-static uint64_t loop_measure(struct bench_machine *machine, const struct bench_row *row)
+static void loop_measure(struct bench_machine *machine, const struct bench_row *row, uint64_t *costs)
 {
 	lodge_bench_machine_load(machine, row);
-	return each(lodge_bench_machine_run, machine);
+	*costs = each(lodge_bench_machine_run, machine);
 }
 
 /* Rows of interrupts: each of them must have arrived. */
@@ -96,29 +96,29 @@ static uint64_t interrupt_measure(uint64_t (*run)(struct bench_machine *machine,
 	return cost;
 }
 
-static uint64_t irqfd_measure(struct bench_machine *machine, const struct bench_row *row)
+static void irqfd_measure(struct bench_machine *machine, const struct bench_row *row, uint64_t *costs)
 {
-	return interrupt_measure(lodge_bench_machine_run_irq, machine, row);
+	*costs = interrupt_measure(lodge_bench_machine_run_irq, machine, row);
 }
 
-static uint64_t hlt_measure(struct bench_machine *machine, const struct bench_row *row)
+static void hlt_measure(struct bench_machine *machine, const struct bench_row *row, uint64_t *costs)
 {
-	return interrupt_measure(lodge_bench_machine_run, machine, row);
+	*costs = interrupt_measure(lodge_bench_machine_run, machine, row);
 }
 
-static uint64_t ipi_measure(struct bench_machine *machine, const struct bench_row *row)
+static void ipi_measure(struct bench_machine *machine, const struct bench_row *row, uint64_t *costs)
 {
 	if (!lodge_bench_machine_add_peer(machine))
 		lodge_fail(STATUS_FAILED, "%s: no second vCPU: %s", row->name, strerror(errno));
-	return interrupt_measure(lodge_bench_machine_run_peer, machine, row);
+	*costs = interrupt_measure(lodge_bench_machine_run_peer, machine, row);
 }
 
 /* Each vendor's own, so that neither hypervisor has to patch the other's. */
-static uint64_t hypercall_measure(struct bench_machine *machine, const struct bench_row *row)
+static void hypercall_measure(struct bench_machine *machine, const struct bench_row *row, uint64_t *costs)
 {
 	static const struct bench_row intel = { .code = lodge_bench_vmcall, .end = lodge_bench_vmcall_end };
 
-	return loop_measure(machine, lodge_host_vendor(NULL) == HOST_INTEL ? &intel : row);
+	loop_measure(machine, lodge_host_vendor(NULL) == HOST_INTEL ? &intel : row, costs);
 }
 
 #define ROW_LOOP(loop) .measure = loop_measure, .code = lodge_bench_##loop, .end = lodge_bench_##loop##_end

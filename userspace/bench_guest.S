@@ -31,6 +31,8 @@ lodge_bench_\name\()_end:
 	/* To itself, vector 0x40; interrupts are off. */
 	bench_loop self_ipi, "mov $0x40040, %eax", "mov %eax, 0xfee00300"
 	bench_loop port_user, "", "out %al, $0x44"
+	/* EDI and EBX: where to begin, and how far apart. */
+	bench_loop touch, "", "movb $1, (%edi); add %ebx, %edi"
 	bench_loop mmio_user, "", "mov 0xd0000000, %eax"
 	/* User space raises the interrupt while it has the port's exit; the LAPIC is enabled first. */
 	bench_loop irqfd, "movl $0x1ff, 0xfee000f0; sti", "out %al, $0x44"

@@ -179,7 +179,7 @@ bool lodge_bench_machine_create(struct bench_machine *machine, const char *path)
 	int error;
 
 	*machine = (struct bench_machine){
-		.device = -1, .vm = -1, .vcpu = -1, .peer = -1, .event = -1, .irq = -1,
+		.path = path, .device = -1, .vm = -1, .vcpu = -1, .peer = -1, .event = -1, .irq = -1,
 		.run = MAP_FAILED, .peer_run = MAP_FAILED, .memory = MAP_FAILED,
 	};
 	machine->device = open(path, O_RDWR | O_CLOEXEC);
@@ -201,6 +201,14 @@ bool lodge_bench_machine_create(struct bench_machine *machine, const char *path)
 	lodge_bench_machine_destroy(machine);
 	errno = error;
 	return false;
+}
+
+void lodge_bench_machine_close_vcpu(struct bench_machine *machine)
+{
+	munmap(machine->run, machine->run_size);
+	close(machine->vcpu);
+	machine->run = MAP_FAILED;
+	machine->vcpu = -1;
 }
 
 void lodge_bench_machine_destroy(struct bench_machine *machine)
@@ -251,7 +259,9 @@ static inline __attribute__((always_inline)) uint64_t machine_run(struct bench_m
 								   enum between between)
 {
 	static const uint64_t one = 1;
-	struct kvm_regs regs = { .rip = CODE, .rflags = 2, .rsp = STACK, .rsi = count };
+	struct kvm_regs regs = {
+		.rip = CODE, .rflags = 2, .rsp = STACK, .rsi = count, .rdi = BENCH_REGION, .rbx = machine->step,
+	};
 	const struct kvm_run *run = machine->run;
 	int vcpu = machine->vcpu;
 	uint64_t start;

@@ -21,7 +21,7 @@ static const struct verb {
 	{ "check", "[-j]", "say what this host offers and what stands in the way", lodge_verb_check },
 	{ "list", "[-j]", "list the VMs of this host, whatever program made them", lodge_verb_list },
 	{ "events", "[OPTION]...", "print what happens to VMs, as it happens", lodge_verb_events },
-	{ "bench", "[OPTION]...", "measure what exits cost, on lodge and on KVM", lodge_verb_bench },
+	{ "bench", "[OPTION]...", "measure what exits and VMs cost, on lodge and on KVM", lodge_verb_bench },
 	{ "help", "", "print this text", verb_help },
 	{ "version", "", "print the tool's version", verb_version },
 };
