@@ -69,13 +69,22 @@ $(BUILD)/%/lodge.ko: FORCE
 	$(Q)cmp -s $(@D)/kmod/lodge.ko $@ || cp $(@D)/kmod/lodge.ko $@
 
 # Helpers of tests that only a module can give them.
-test-modules: $(KERNELS:%=$(BUILD)/selftests/vmxoff-%.ko)
+test-modules: $(KERNELS:%=$(BUILD)/selftests/vmxoff-%.ko) $(KERNELS:%=$(BUILD)/bench/floor-%.ko)
 
 $(BUILD)/selftests/vmxoff-%.ko: selftests/vmxoff/vmxoff.c selftests/vmxoff/Kbuild
 	$(Q)mkdir -p $(BUILD)/vmxoff-$*
 	$(Q)cp $^ $(BUILD)/vmxoff-$*
 	+$(Q)$(LAB)/kernel-make $* M=$(BUILD)/vmxoff-$* W=1 CONFIG_DEBUG_INFO_BTF_MODULES= modules
 	$(Q)mkdir -p $(@D) && cp $(BUILD)/vmxoff-$*/vmxoff.ko $@
+
+# The ruler's floor: the module's own way into a guest, in a bare loop.
+FLOOR_SHARED := return_buffer.h svm/enter.S svm/vmcb.h
+$(BUILD)/bench/floor-%.ko: selftests/bench/floor/bare.c selftests/bench/floor/Kbuild $(FLOOR_SHARED:%=kmod/%)
+	$(Q)mkdir -p $(BUILD)/floor-$*/svm
+	$(Q)cp selftests/bench/floor/bare.c selftests/bench/floor/Kbuild $(BUILD)/floor-$*
+	$(Q)for file in $(FLOOR_SHARED); do cp kmod/$$file $(BUILD)/floor-$*/$$file || exit 1; done
+	+$(Q)$(LAB)/kernel-make $* M=$(BUILD)/floor-$* W=1 CONFIG_DEBUG_INFO_BTF_MODULES= modules
+	$(Q)mkdir -p $(@D) && cp $(BUILD)/floor-$*/floor.ko $@
 
 # What the newest kernel fetched keeps for KVM alone, besides the committed list.
 NEWEST_SYMVERS = $(shell $(LAB)/kernel-get --symvers newest)

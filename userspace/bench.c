@@ -45,6 +45,7 @@ static const char bench_usage[] =
 	"  -j, --json          an array of JSON objects\n"
 	"      --device NODE   lodge's device node (default $LODGE_DEVICE, else /dev/lodge)\n"
 	"      --against NODE  the other one's (default /dev/kvm); left out where it is not usable\n"
+	"      --floor COST    what a bare entry and exit cost, printed with the rows of exits in the kernel\n"
 	"      --help          print this text\n";
 
 /**
@@ -55,6 +56,7 @@ static const char bench_usage[] =
  * @wanted: those to measure and to print
  * @best: least cost, by row and side; UINT64_MAX: not measured
  * @instructions: the counter counts them
+ * @floor: what a bare entry and exit cost; UINT64_MAX: not known
  */
 struct bench {
 	const char *paths[SIDES];
@@ -63,6 +65,7 @@ struct bench {
 	bool wanted[ROWS_MAX];
 	uint64_t best[ROWS_MAX][SIDES];
 	bool instructions;
+	uint64_t floor;
 };
 
 static uint64_t least_of(uint64_t a, uint64_t b)
@@ -219,7 +222,7 @@ static void row_print(const struct bench *bench, struct lodge_print *print, unsi
 	lodge_print_text(print, &columns[COLUMN_KERNEL], release);
 	ticks_print(print, COLUMN_KVM, bench->best[i][SIDE_KVM]);
 	ticks_print(print, COLUMN_LODGE, bench->best[i][SIDE_LODGE]);
-	lodge_print_text(print, &columns[COLUMN_FLOOR], NULL);
+	ticks_print(print, COLUMN_FLOOR, row->in_kernel ? bench->floor : UINT64_MAX);
 	ticks_print(print, COLUMN_LIMIT, limit ? limit : UINT64_MAX);
 	lodge_print_row_end(print);
 }
@@ -261,6 +264,16 @@ static void rows_measure(struct bench *bench)
 		}
 }
 
+static uint64_t floor_of(const char *text)
+{
+	char *end;
+	unsigned long cost = strtoul(text, &end, 10);
+
+	if (!cost || cost > UINT32_MAX || *end)
+		lodge_fail(STATUS_USAGE, "--floor %s: a number of instructions or ticks is wanted", text);
+	return cost;
+}
+
 int lodge_verb_bench(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -268,11 +281,12 @@ int lodge_verb_bench(int argc, char **argv)
 		{ "quick", no_argument, NULL, 'q' },
 		{ "device", required_argument, NULL, 'd' },
 		{ "against", required_argument, NULL, 'a' },
+		{ "floor", required_argument, NULL, 'f' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 	enum lodge_print_form form = PRINT_TABLE;
-	struct bench bench = { .paths = { "/dev/kvm", NULL } };
+	struct bench bench = { .paths = { "/dev/kvm", NULL }, .floor = UINT64_MAX };
 	const struct bench_row *rows;
 	const char *device = NULL;
 	bool quick = false;
@@ -292,6 +306,9 @@ int lodge_verb_bench(int argc, char **argv)
 			break;
 		case 'a':
 			bench.paths[SIDE_KVM] = optarg;
+			break;
+		case 'f':
+			bench.floor = floor_of(optarg);
 			break;
 		case 'h':
 			fputs(bench_usage, stdout);

@@ -50,6 +50,7 @@ struct bench_machine {
  * @bare: @measure makes its VMs itself; of @machine there is only the path
  * @slow: measured once, and not by a quick run
  * @kib: the unit is KiB of the host's memory
+ * @in_kernel: one exit that the kernel handles, which a bare entry and exit is the floor of
  * @limit: what it may cost in instructions; 0: nothing is promised
  * @limit_next_rip: the same where the CPU tells the next instruction's address; 0: no other
  * @limit_unmitigated: the same where it does and the host mitigates nothing; 0: no other
@@ -59,7 +60,7 @@ struct bench_row {
 	void (*measure)(struct bench_machine *machine, const struct bench_row *row, uint64_t *costs);
 	const uint8_t *code, *end;
 	unsigned int count;
-	bool bare, slow, kib;
+	bool bare, slow, kib, in_kernel;
 	unsigned int limit, limit_next_rip, limit_unmitigated;
 };
 
