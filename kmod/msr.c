@@ -437,7 +437,14 @@ static const struct msr_row msr_rows[] = {
 	{ MSR_F15H_EX_CFG, MSR_F15H_EX_CFG, msr_zero_get, msr_ignored_set },
 };
 
-static __always_inline const struct msr_row *msr_find(u32 msr)
+/*
+ * Which row an index of these low bits had last: a guest comes back to the few MSRs that it uses. Any value is right,
+ * so that CPUs may race.
+ */
+static u8 msr_hints[64];
+static_assert(ARRAY_SIZE(msr_rows) <= U8_MAX);
+
+static const struct msr_row *msr_search(u32 msr)
 {
 	unsigned int low = 0, high = ARRAY_SIZE(msr_rows);
 
@@ -449,7 +456,31 @@ static __always_inline const struct msr_row *msr_find(u32 msr)
 		else
 			high = middle;
 	}
-	return low < ARRAY_SIZE(msr_rows) && msr >= msr_rows[low].first ? &msr_rows[low] : NULL;
+	if (low == ARRAY_SIZE(msr_rows) || msr < msr_rows[low].first)
+		return NULL;
+	WRITE_ONCE(msr_hints[msr % ARRAY_SIZE(msr_hints)], low);
+	return &msr_rows[low];
+}
+
+/* NULL: not known without a search. */
+static __always_inline const struct msr_row *msr_hinted(u32 msr)
+{
+	const struct msr_row *row = &msr_rows[READ_ONCE(msr_hints[msr % ARRAY_SIZE(msr_hints)])];
+
+	return likely(msr - row->first <= row->last - row->first) ? row : NULL;
+}
+
+static __always_inline int msr_row_get(const struct msr_row *row, struct lodge_vcpu *vcpu, u32 msr, u64 *value,
+				       bool host)
+{
+	return row->get ? row->get(vcpu, msr, value, host) : -ENOENT;
+}
+
+static noinline int msr_get_searched(struct lodge_vcpu *vcpu, u32 msr, u64 *value, bool host)
+{
+	const struct msr_row *row = msr_search(msr);
+
+	return row ? msr_row_get(row, vcpu, msr, value, host) : lodge_op(get_msr)(vcpu, msr, value);
 }
 
 int lodge_msr_get(struct lodge_vcpu *vcpu, u32 msr, u64 *value, bool host)
@@ -458,18 +489,13 @@ int lodge_msr_get(struct lodge_vcpu *vcpu, u32 msr, u64 *value, bool host)
 
 	if (msr - MSR_X2APIC_FIRST <= MSR_X2APIC_LAST - MSR_X2APIC_FIRST)
 		return msr_x2apic_get(vcpu, msr, value, host);
-	row = msr_find(msr);
-	if (!row)
-		return lodge_op(get_msr)(vcpu, msr, value);
-	return row->get ? row->get(vcpu, msr, value, host) : -ENOENT;
+	row = msr_hinted(msr);
+	return row ? msr_row_get(row, vcpu, msr, value, host) : msr_get_searched(vcpu, msr, value, host);
 }
 
-static int msr_row_set(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host, bool can_sleep)
+static __always_inline int msr_row_set(const struct msr_row *row, struct lodge_vcpu *vcpu, u32 msr, u64 value,
+				       bool host, bool can_sleep)
 {
-	const struct msr_row *row = msr_find(msr);
-
-	if (!row)
-		return lodge_op(set_msr)(vcpu, msr, value, host);
 	if (!row->set)
 		return -ENOENT;
 	if (!can_sleep && (row->flags & MSR_ROW_SLEEPS))
@@ -477,19 +503,30 @@ static int msr_row_set(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host, b
 	return row->set(vcpu, msr, value, host);
 }
 
+static noinline int msr_set_searched(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host, bool can_sleep)
+{
+	const struct msr_row *row = msr_search(msr);
+
+	return row ? msr_row_set(row, vcpu, msr, value, host, can_sleep) :
+		     lodge_op(set_msr)(vcpu, msr, value, host);
+}
+
 int lodge_msr_set(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool host)
 {
+	const struct msr_row *row;
+
 	/* What a running guest writes all the time: its timer, its EOIs and IPIs. */
 	if (msr == MSR_IA32_TSC_DEADLINE)
 		return msr_deadline_set(vcpu, msr, value, host);
 	if (msr - MSR_X2APIC_FIRST <= MSR_X2APIC_LAST - MSR_X2APIC_FIRST)
 		return msr_x2apic_set(vcpu, msr, value, host);
-	return msr_row_set(vcpu, msr, value, host, host);
+	row = msr_hinted(msr);
+	return row ? msr_row_set(row, vcpu, msr, value, host, host) : msr_set_searched(vcpu, msr, value, host, host);
 }
 
 int lodge_msr_set_sleeping(struct lodge_vcpu *vcpu, u32 msr, u64 value)
 {
-	return msr_row_set(vcpu, msr, value, false, true);
+	return msr_set_searched(vcpu, msr, value, false, true);
 }
 
 /* KVM's own MSRs, listed when their feature is offered; the clock's two pairs always. */

@@ -114,6 +114,8 @@ int svm_handle_exit(struct lodge_vcpu *vcpu)
 		return svm_exit_io(svm);
 	if (code == SVM_EXIT_NPF)
 		return svm_exit_npf(svm);
+	if (code == SVM_EXIT_MSR)
+		return svm->vmcb->control.exit_info_1 ? lodge_exit_wrmsr(vcpu) : lodge_exit_rdmsr(vcpu);
 
 	switch (code) {
 	case SVM_EXIT_INTR:
@@ -121,8 +123,6 @@ int svm_handle_exit(struct lodge_vcpu *vcpu)
 	case SVM_EXIT_SMI:
 	case SVM_EXIT_INIT:
 		return lodge_exit_host_event(vcpu);
-	case SVM_EXIT_MSR:
-		return svm->vmcb->control.exit_info_1 ? lodge_exit_wrmsr(vcpu) : lodge_exit_rdmsr(vcpu);
 	case SVM_EXIT_CPUID:
 		return lodge_exit_cpuid(vcpu);
 	case SVM_EXIT_HLT:
