@@ -12,6 +12,7 @@ static int (*const selftests[])(void) = {
 #define UNIT(name) lodge_selftest_##name,
 	LODGE_SELFTEST_UNITS(UNIT)
 #undef UNIT
+	lodge_selftest_mitigations,
 };
 
 int lodge_selftest_run(void)

@@ -26,6 +26,9 @@
 LODGE_SELFTEST_UNITS(UNIT)
 #undef UNIT
 
+/* The module alone has what this looks at. */
+int lodge_selftest_mitigations(void);
+
 #ifdef __LODGE_UNIT__
 int lodge_selftest_emulate_native(void);	/* runs the same bytes on the CPU */
 int lodge_selftest_emulate_compat(void);	/* the same in 32- and 16-bit segments */

@@ -77,11 +77,13 @@ SYM_FUNC_START(svm_enter)
 	vmload	%rax
 
 	/* The guest must not steer the host's returns, nor leave values for it to speculate with. */
+SYM_INNER_LABEL(svm_choice_fill, SYM_L_GLOBAL)
 	ALTERNATIVE "jmp .Lno_fill", "", X86_FEATURE_RSB_VMEXIT
 	LODGE_FILL_RETURN_BUFFER
 .Lno_fill:
 	CALL_UNTRAIN_RET
 	/* Where the host wants a whole branch-prediction barrier: its own is a call that modules may not make. */
+SYM_INNER_LABEL(svm_choice_barrier, SYM_L_GLOBAL)
 	ALTERNATIVE_2 "jmp .Lno_barrier", "", X86_FEATURE_ENTRY_IBPB, "", X86_FEATURE_IBPB_ON_VMEXIT
 	mov	$MSR_IA32_PRED_CMD, %ecx
 	mov	$PRED_CMD_IBPB, %eax

@@ -15,14 +15,9 @@
 #include <asm/percpu.h>
 #include <asm/segment.h>
 
+#include "branch_history.h"
 #include "vmcs.h"
 #include "../return_buffer.h"
-
-#ifdef X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT
-#define VMX_CLEAR_BHB	X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT
-#elif defined(X86_FEATURE_CLEAR_BHB_VMEXIT)
-#define VMX_CLEAR_BHB	X86_FEATURE_CLEAR_BHB_VMEXIT
-#endif
 
 #define GPR(n)	(8 * (n))
 
@@ -69,6 +64,7 @@ SYM_FUNC_START(vmx_enter)
 	mov	GPR(7)(%rdi), %rdi
 
 	/* The guest must not find the host's data in the CPU's buffers. */
+SYM_INNER_LABEL(vmx_choice_verw, SYM_L_GLOBAL)
 	ALTERNATIVE_2 "jmp .Lno_verw", "", X86_FEATURE_CLEAR_CPU_BUF, "", X86_FEATURE_CLEAR_CPU_BUF_VM
 	verw	.Lverw(%rip)
 .Lno_verw:
@@ -104,14 +100,17 @@ SYM_INNER_LABEL(vmx_exited, SYM_L_GLOBAL)
 
 	/* The guest must not steer the host's returns and branches, nor leave values for it to speculate with. */
 .Lprotect:
+SYM_INNER_LABEL(vmx_choice_fill, SYM_L_GLOBAL)
 	ALTERNATIVE "jmp .Lno_fill", "", X86_FEATURE_RSB_VMEXIT
 	LODGE_FILL_RETURN_BUFFER
 .Lno_fill:
 	/* Instead of all, on CPUs that protect every entry but the first. */
+SYM_INNER_LABEL(vmx_choice_fill_one, SYM_L_GLOBAL)
 	ALTERNATIVE "jmp .Lno_fill_one", "", X86_FEATURE_RSB_VMEXIT_LITE
 	__FILL_ONE_RETURN
 .Lno_fill_one:
 	/* The write restricts indirect branches, even one of the value that is there: SDM 4, IA32_SPEC_CTRL. */
+SYM_INNER_LABEL(vmx_choice_ibrs, SYM_L_GLOBAL)
 	ALTERNATIVE "jmp .Lno_ibrs", "", X86_FEATURE_KERNEL_IBRS
 	mov	$MSR_IA32_SPEC_CTRL, %ecx
 	movl	PER_CPU_VAR(x86_spec_ctrl_current), %eax
@@ -120,6 +119,7 @@ SYM_INNER_LABEL(vmx_exited, SYM_L_GLOBAL)
 .Lno_ibrs:
 #ifdef VMX_CLEAR_BHB
 	/* Fill the branch history with branches of the host's: the kernel's own routine is not for modules. */
+SYM_INNER_LABEL(vmx_choice_history, SYM_L_GLOBAL)
 	ALTERNATIVE "jmp .Lno_history", "", VMX_CLEAR_BHB
 	mov	$5, %ecx
 	call	vmx_fill_history
