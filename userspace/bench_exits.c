@@ -125,11 +125,14 @@ static void hypercall_measure(struct bench_machine *machine, const struct bench_
 
 static const struct bench_row rows[] = {
 	{ .name = "null-ioctl", .measure = ioctl_measure },
-	{ .name = "cpuid", .in_kernel = true, ROW_LOOP(cpuid), .limit = 600, .limit_next_rip = 350, .limit_unmitigated = 250 },
+	{ .name = "cpuid", .in_kernel = true, ROW_LOOP(cpuid),
+	  .limit = 600, .limit_next_rip = 350, .limit_unmitigated = 250 },
 	{ .name = "hypercall", .in_kernel = true, .measure = hypercall_measure, .code = lodge_bench_vmmcall,
 	  .end = lodge_bench_vmmcall_end, .limit = 600, .limit_next_rip = 350, .limit_unmitigated = 250 },
-	{ .name = "rdmsr", .in_kernel = true, ROW_LOOP(rdmsr), .limit = 600, .limit_next_rip = 350, .limit_unmitigated = 250 },
-	{ .name = "wrmsr", .in_kernel = true, ROW_LOOP(wrmsr), .limit = 600, .limit_next_rip = 350, .limit_unmitigated = 250 },
+	{ .name = "rdmsr", .in_kernel = true, ROW_LOOP(rdmsr),
+	  .limit = 600, .limit_next_rip = 350, .limit_unmitigated = 250 },
+	{ .name = "wrmsr", .in_kernel = true, ROW_LOOP(wrmsr),
+	  .limit = 600, .limit_next_rip = 350, .limit_unmitigated = 250 },
 	{ .name = "port-in", .in_kernel = true, ROW_LOOP(port_in), .limit = 350 },
 	{ .name = "port-out", .in_kernel = true, ROW_LOOP(port_out) },
 	{ .name = "ioeventfd", .in_kernel = true, ROW_LOOP(ioeventfd), .limit = 450 },
