@@ -50,9 +50,13 @@ result $? "reboot by triple fault: status 17 and a dump"
 shell 'echo c >/proc/sysrq-trigger' --cmdline "$QUIET"
 [ "$STATUS" = 16 ] && grep -q 'Kernel panic' lines
 result $? "a panic reboots and is seen"
-shell 'grep MemTotal /proc/meminfo; grep "System RAM" /proc/iomem; sleep 1' --memory 3500M
-grep -qi '100000000-11abfffff : System RAM' lines
-result $? "memory beyond the hole"
+if [ "$(awk '/^MemTotal/ { print $2 }' /proc/meminfo)" -lt $((3600 * 1024)) ]; then
+	skip "memory beyond the hole" "this host has less memory than such a guest; Bochs' machine has 3 GiB at most"
+else
+	shell 'grep MemTotal /proc/meminfo; grep "System RAM" /proc/iomem; sleep 1' --memory 3500M
+	grep -qi '100000000-11abfffff : System RAM' lines
+	result $? "memory beyond the hole"
+fi
 shell 'echo; dd if=/dev/mem bs=4096 count=1 skip=$((0xd8000)) 2>&1; devmem 0xd8000000' --cmdline "$QUIET iomem=relaxed"
 [ "$STATUS" = 20 ] && grep -q 'GPA 0xd8000000' err
 result $? "a guest that touches unbacked memory ends: status 20"
