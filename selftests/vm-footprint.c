@@ -139,11 +139,7 @@ static void kernel_memory(void)
 		/* The page of code, and a table a level. */
 		CHECK_GE(tables, 16);
 		CHECK_LE(tables, 20);
-		/* Debugging kernels put more into a lock, and red zones around objects. */
-		if (access("/proc/lockdep", F_OK))
-			CHECK_LE(each - tables, LIMIT_KIB);
-		else
-			CHECK_LE(each - tables, LIMIT_KIB * 2);
+		CHECK_LE(each - tables, kernel_debugs() ? LIMIT_KIB * 2 : LIMIT_KIB);
 	}
 	destroy_all(v, NR);
 	if (device_is_lodge())

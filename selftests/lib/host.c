@@ -119,6 +119,11 @@ void text_write(const char *path, const char *text)
 	close(fd);
 }
 
+bool kernel_debugs(void)
+{
+	return !access("/proc/lockdep", F_OK);
+}
+
 void module_load(const char *name)
 {
 	char command[96];

@@ -29,6 +29,9 @@ bool device_is_free(const char *device);
 /** text_write - into a file of /proc or /sys, or skip */
 void text_write(const char *path, const char *text);
 
+/** kernel_debugs - locks carry what lockdep wants to know, objects a red zone: sizes and costs are not those of use */
+bool kernel_debugs(void);
+
 /** module_load - modprobe, or skip */
 void module_load(const char *name);
 /** module_is_loaded - is it in /proc/modules? */
