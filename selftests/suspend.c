@@ -70,17 +70,12 @@ static void wait_progress(struct runner *run)
 	wait_until(READ_ONCE(run->count) > from + 10);
 }
 
-static bool host_is_amd(void)
-{
-	return cpuid(0x80000001, 0).ecx & BIT(2);
-}
-
 /* On VT-x it is a bit of CR4, which user space cannot see. */
 static bool feature_is(bool on)
 {
 	int cpu;
 
-	for (cpu = 0; host_is_amd() && cpu < NR_VCPUS; cpu++)
+	for (cpu = 0; !host_has_vmx() && cpu < NR_VCPUS; cpu++)
 		if (!!(host_msr_get(cpu, MSR_EFER) & EFER_SVME) != on)
 			return false;
 	return true;

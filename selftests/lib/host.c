@@ -119,6 +119,11 @@ void text_write(const char *path, const char *text)
 	close(fd);
 }
 
+bool host_has_vmx(void)
+{
+	return cpuid(1, 0).ecx & BIT(5);
+}
+
 bool kernel_debugs(void)
 {
 	return !access("/proc/lockdep", F_OK);

@@ -29,6 +29,9 @@ bool device_is_free(const char *device);
 /** text_write - into a file of /proc or /sys, or skip */
 void text_write(const char *path, const char *text);
 
+/** host_has_vmx - this CPU's virtualization is VT-x; else it is AMD-V */
+bool host_has_vmx(void);
+
 /** kernel_debugs - locks carry what lockdep wants to know, objects a red zone: sizes and costs are not those of use */
 bool kernel_debugs(void);
 
