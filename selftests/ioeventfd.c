@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "host.h"
 #include "modes.h"
 #include "vm.h"
 
@@ -181,8 +182,11 @@ static void mmio_widths(void)
 		RUN_EXPECT(vcpu, KVM_EXIT_MMIO);
 		CHECK_EQ(vcpu->run->mmio.phys_addr, MMIO + 4);
 		RUN_SYNC(vcpu, 2);
-		RUN_EXPECT(vcpu, KVM_EXIT_MMIO);
-		CHECK_EQ(vcpu->run->mmio.is_write, 0);
+		/* Without a length, KVM on VT-x signals before it knows that this is a read. */
+		if (len || device_is_lodge() || !host_has_vmx()) {
+			RUN_EXPECT(vcpu, KVM_EXIT_MMIO);
+			CHECK_EQ(vcpu->run->mmio.is_write, 0);
+		}
 		vm_free(vm);
 	}
 }
