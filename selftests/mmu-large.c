@@ -205,10 +205,20 @@ static u64 call(struct nl *nl, struct vcpu *vcpu, u64 address)
 	return n;
 }
 
+/* Of a page that data alone had before: by a large entry, where code may be in one. */
+static void call_among_data(struct nl *nl, struct vcpu *vcpu, u64 address)
+{
+	u64 n = call(nl, vcpu, address);
+
+	CHECK_LE(n, 64);
+	if (code_is_small())
+		CHECK_GE(n, 1);
+}
+
 /* A page of code among data: what it is mapped by changes, what is read, written and executed does not. */
 static void code(void)
 {
-	u64 size = LARGE * PAGE_2M, pages = size / PAGE_SIZE, at = 3 * PAGE_2M + 5 * PAGE_SIZE, n;
+	u64 size = LARGE * PAGE_2M, pages = size / PAGE_SIZE, at = 3 * PAGE_2M + 5 * PAGE_SIZE;
 	struct vcpu *vcpu = toucher();
 	struct vm *vm = vcpu->vm;
 	struct nl *nl = nl_open();
@@ -218,10 +228,7 @@ static void code(void)
 	warm_up(nl, vcpu);
 	slot_set(vm, 1, 0, GPA, size, mem);
 	CHECK_LE(touch(nl, vcpu, PAGE_SIZE, pages, true), 4 * LARGE + 64);
-	n = call(nl, vcpu, GPA + at + 64);
-	CHECK_LE(n, 64);
-	if (code_is_small())
-		CHECK_GE(n, 1);
+	call_among_data(nl, vcpu, GPA + at + 64);
 	/* All that was mapped still is, with its rights. */
 	CHECK_LE(touch(nl, vcpu, PAGE_SIZE, pages, true), 64);
 
@@ -237,10 +244,7 @@ static void code(void)
 	CHECK_GE(touch(nl, vcpu, PAGE_SIZE, pages, true), pages);
 	slot_set(vm, 1, 0, GPA, size, mem);
 	CHECK_LE(touch(nl, vcpu, PAGE_SIZE, pages, true), 4 * LARGE + 64);
-	n = call(nl, vcpu, GPA + at + 64);
-	CHECK_LE(n, 64);
-	if (code_is_small())
-		CHECK_GE(n, 1);
+	call_among_data(nl, vcpu, GPA + at + 64);
 	CHECK_EQ(*(u64 *)(mem + at), 5);
 	vm_free(vm);
 }

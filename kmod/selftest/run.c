@@ -12,7 +12,8 @@ static int (*const selftests[])(void) = {
 #define UNIT(name) lodge_selftest_##name,
 	LODGE_SELFTEST_UNITS(UNIT)
 #undef UNIT
-	lodge_selftest_mitigations,
+	lodge_selftest_svm_mitigations,
+	lodge_selftest_vmx_mitigations,
 };
 
 int lodge_selftest_run(void)

@@ -26,8 +26,9 @@
 LODGE_SELFTEST_UNITS(UNIT)
 #undef UNIT
 
-/* The module alone has what this looks at. */
-int lodge_selftest_mitigations(void);
+/* The module alone has what these look at. */
+int lodge_selftest_svm_mitigations(void);
+int lodge_selftest_vmx_mitigations(void);
 
 #ifdef __LODGE_UNIT__
 int lodge_selftest_emulate_native(void);	/* runs the same bytes on the CPU */
