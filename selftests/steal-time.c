@@ -53,16 +53,23 @@ static void told_when_it_runs(void)
 {
 	struct vcpu *vcpu;
 	struct vm *vm = vm_with_steal(&vcpu, guest_sets_msr);
-	u32 version;
+	u32 version, tries;
 
 	RUN_SYNC(vcpu, 1);
 	RUN_SYNC(vcpu, 2);
 	version = GVAR(vm, guest_page).version;
 	CHECK_EQ(version & 1, 0);
-	/* What is left there while it is away is taken off when it runs. */
-	GVAR(vm, guest_page).preempted = KVM_VCPU_PREEMPTED;
-	RUN_SYNC(vcpu, 2);
-	CHECK_EQ(GVAR(vm, guest_page).preempted, 0);
+	/*
+	 * What is left there while it is away is taken off when it runs, as the guest itself checks. The host may want
+	 * the CPU between the guest's last look and this one, and then it is there again; not each time.
+	 */
+	for (tries = 0; tries < 100; tries++) {
+		GVAR(vm, guest_page).preempted = KVM_VCPU_PREEMPTED;
+		RUN_SYNC(vcpu, 2);
+		if (!GVAR(vm, guest_page).preempted)
+			break;
+	}
+	CHECK(tries < 100);
 	CHECK_NE(GVAR(vm, guest_page).version, version);
 	CHECK_EQ(msr_get(vcpu, MSR_KVM_STEAL_TIME), (u64)(uintptr_t)&guest_page | ENABLED);
 	vm_free(vm);
@@ -139,7 +146,7 @@ static void flush_is_done(void)
 	long_map(vm, WINDOW, b, PTE_P | PTE_W);
 	GVAR(vm, guest_page).preempted = KVM_VCPU_PREEMPTED | KVM_VCPU_FLUSH_TLB;
 	RUN_SYNC(vcpu, 22);
-	CHECK_EQ(GVAR(vm, guest_page).preempted, 0);
+	CHECK_EQ(GVAR(vm, guest_page).preempted & KVM_VCPU_FLUSH_TLB, 0);
 	vm_free(vm);
 }
 
