@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* QEMU's plugin interface by its documented ABI, version 1, since its header is not packaged: as far as it is called. */
+/* QEMU's plugin interface by its documented ABI, version 1: its header is not packaged. What the plugins call of it. */
 #ifndef LODGE_BENCH_PLUGIN_H
 #define LODGE_BENCH_PLUGIN_H
 
