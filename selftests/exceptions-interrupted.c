@@ -38,11 +38,18 @@ static void guest_divides(void)
 	}
 }
 
-/* Each call interrupts the CPUs on which this process runs. */
+/*
+ * Each call interrupts the CPUs on which this process runs. Without a pause the next would wait there before the guest
+ * is entered again, and it would stand still; pauses differ so that they end anywhere in the guest's loop.
+ */
 static void *thread_interrupts(void *arg)
 {
+	unsigned long i;
+
 	pin_cpu(1);
 	while (!READ_ONCE(barrier_end)) {
+		for (i = nr_barriers * 37 % 2048; i > 0; i--)
+			cpu_relax();
 		CHECK_EQ(syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0), 0);
 		WRITE_ONCE(nr_barriers, nr_barriers + 1);
 	}
