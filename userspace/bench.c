@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * `lodge bench`: what the host's part of an exit costs, and what a VM does, on lodge and on KVM in turns and in one
- * boot. Where the time stamp counter counts instructions, as in the lab's deterministic machine, the unit is
- * instructions and the limits are judged; elsewhere it is ticks of the counter. One thread, no lock.
+ * `lodge bench`: what the host's part of an exit costs, what a VM does, and a guest's boot, on lodge and on KVM in
+ * turns and in one boot. Where the time stamp counter counts instructions, as in the lab's deterministic machine, the
+ * unit is instructions and the limits are judged; elsewhere it is ticks of the counter. One thread, no lock.
  */
 #include <cpuid.h>
 #include <errno.h>
@@ -38,7 +38,8 @@ enum { SIDE_KVM, SIDE_LODGE, SIDES };
 
 static const char bench_usage[] =
 	"usage: lodge bench [OPTION]... [ROW]...\n"
-	"Measures what exits and VMs cost on lodge and on KVM in turns: all rows, or those named.\n"
+	"Measures what exits, VMs and a guest's boot cost on lodge and on KVM in turns: all rows, or\n"
+	"those named.\n"
 	"The exit status is 1 when a limit is broken; ticks that are no instructions have none.\n"
 	"\n"
 	"  -q, --quick         without the rows that take minutes, unless they are named\n"
@@ -125,7 +126,7 @@ static bool host_mitigates(void)
 /* 0: nothing is promised. */
 static unsigned int row_limit(const struct bench *bench, const struct bench_row *row)
 {
-	if (!bench->instructions && !row->kib)
+	if (!bench->instructions && !row->unit)
 		return 0;
 	if (!row->limit_next_rip || !cpu_tells_next_rip())
 		return row->limit;
@@ -218,7 +219,7 @@ static void row_print(const struct bench *bench, struct lodge_print *print, unsi
 
 	lodge_print_row_begin(print);
 	lodge_print_text(print, &columns[COLUMN_ROW], row->name);
-	lodge_print_text(print, &columns[COLUMN_UNIT], row->kib ? "KiB" : bench->instructions ? "instructions" : "ticks");
+	lodge_print_text(print, &columns[COLUMN_UNIT], row->unit ?: bench->instructions ? "instructions" : "ticks");
 	lodge_print_text(print, &columns[COLUMN_KERNEL], release);
 	ticks_print(print, COLUMN_KVM, bench->best[i][SIDE_KVM]);
 	ticks_print(print, COLUMN_LODGE, bench->best[i][SIDE_LODGE]);
@@ -327,6 +328,8 @@ int lodge_verb_bench(int argc, char **argv)
 	rows = lodge_bench_exit_rows(&nr);
 	rows_add(&bench, rows, nr);
 	rows = lodge_bench_vm_rows(&nr);
+	rows_add(&bench, rows, nr);
+	rows = lodge_bench_boot_rows(&nr);
 	rows_add(&bench, rows, nr);
 	if (optind == argc)
 		rows_want_all(&bench, quick);

@@ -15,7 +15,7 @@
 #define BENCH_COUNTER		0x5000	/* guest address: how many interrupts the guest has handled */
 #define BENCH_PORT_EVENT	0x45	/* an eventfd takes it */
 #define BENCH_REGION		0x40000000	/* guest address: memory of a row's own begins here */
-#define BENCH_GROUP_MAX		8	/* rows that are measured together */
+#define BENCH_GROUP_MAX		11	/* rows that are measured together */
 
 /**
  * struct bench_machine - a VM of one vCPU, or two, with in-kernel interrupt chips and a little memory
@@ -43,13 +43,13 @@ struct bench_machine {
 /**
  * struct bench_row - one thing that is measured
  * @name: the row, ABI of the JSON
- * @measure: what this row and those behind it without a function of their own cost each, in ticks or KiB; what it
- *	leaves alone is not measured
+ * @measure: what this row and those behind it without a function of their own cost each, in ticks or @unit; what
+ *	it leaves alone is not measured
  * @code, @end: the guest's loop, for those that have one
  * @count: how many VMs or how much memory, for those that want it
  * @bare: @measure makes its VMs itself; of @machine there is only the path
  * @slow: measured once, and not by a quick run
- * @kib: the unit is KiB of the host's memory
+ * @unit: of what is no time; NULL: instructions or ticks
  * @in_kernel: one exit that the kernel handles, which a bare entry and exit is the floor of
  * @limit: what it may cost in instructions; 0: nothing is promised
  * @limit_next_rip: the same where the CPU tells the next instruction's address; 0: no other
@@ -60,7 +60,8 @@ struct bench_row {
 	void (*measure)(struct bench_machine *machine, const struct bench_row *row, uint64_t *costs);
 	const uint8_t *code, *end;
 	unsigned int count;
-	bool bare, slow, kib, in_kernel;
+	const char *unit;
+	bool bare, slow, in_kernel;
 	unsigned int limit, limit_next_rip, limit_unmitigated;
 };
 
@@ -69,6 +70,9 @@ const struct bench_row *lodge_bench_exit_rows(unsigned int *nr);
 
 /** lodge_bench_vm_rows() - the rows of VMs and their memory; @nr: their number */
 const struct bench_row *lodge_bench_vm_rows(unsigned int *nr);
+
+/** lodge_bench_boot_rows() - the rows of a guest's boot; @nr: their number */
+const struct bench_row *lodge_bench_boot_rows(unsigned int *nr);
 
 /** lodge_bench_ticks() - the time stamp counter, after all before it was executed */
 uint64_t lodge_bench_ticks(void);

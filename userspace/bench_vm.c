@@ -406,9 +406,9 @@ static const struct bench_row rows[] = {
 	{ .name = "log-1g-harvest-10", .limit = 40 },
 	{ .name = "log-1g-harvest-100", .limit = 40 },
 	{ .name = "log-1g-destroy", .limit = 100000 },
-	{ .name = "memory-64", .measure = memory_measure, .bare = true, .count = 64, .kib = true },
-	{ .name = "memory-256", .measure = memory_measure, .bare = true, .count = 256, .kib = true, .limit = 32 },
-	{ .name = "memory-1024", .measure = memory_measure, .bare = true, .count = 1024, .kib = true, .slow = true },
+	{ .name = "memory-64", .measure = memory_measure, .bare = true, .count = 64, .unit = "KiB" },
+	{ .name = "memory-256", .measure = memory_measure, .bare = true, .count = 256, .unit = "KiB", .limit = 32 },
+	{ .name = "memory-1024", .measure = memory_measure, .bare = true, .count = 1024, .unit = "KiB", .slow = true },
 };
 
 const struct bench_row *lodge_bench_vm_rows(unsigned int *nr)

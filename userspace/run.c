@@ -4,6 +4,8 @@
  * for the user's sake fails before a vCPU runs; what the process holds is
  * descriptors and anonymous memory, so its end leaves nothing behind.
  */
+#include "run.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,6 +32,7 @@
 /**
  * struct run - all that one run of a guest consists of
  * @options: what the user asked for
+ * @watch: who wants to see it, or NULL
  * @image: the kernel
  * @boot: what the kernel is told
  * @entry: where it begins
@@ -43,7 +46,8 @@
  * @rng: entropy source
  */
 struct run {
-	struct lodge_run_options options;
+	const struct lodge_run_options *options;
+	const struct lodge_run_watch *watch;
 	struct lodge_image image;
 	struct lodge_boot boot;
 	struct lodge_entry entry;
@@ -73,12 +77,12 @@ static void run_initrd(struct run *run)
 	char release[128];
 
 	boot->initrd = -1;
-	if (run->options.initrd) {
-		boot->initrd_path = run->options.initrd;
+	if (run->options->initrd) {
+		boot->initrd_path = run->options->initrd;
 		boot->initrd = lodge_file_open(boot->initrd_path, "initrd", &boot->initrd_size);
 		return;
 	}
-	if (run->options.kernel && !run->options.report)
+	if (run->options->kernel && !run->options->report)
 		return;
 	if (!lodge_image_release(&run->image, release, sizeof(release)))
 		lodge_fail(STATUS_IMAGE, "kernel %s does not name its release: give --initrd",
@@ -89,7 +93,7 @@ static void run_initrd(struct run *run)
 
 static void run_files(struct run *run)
 {
-	const struct lodge_run_options *options = &run->options;
+	const struct lodge_run_options *options = run->options;
 
 	lodge_image_read(&run->image, options->kernel ?: kernel_default());
 	for (unsigned int i = 0; i < options->disk_count; i++)
@@ -104,7 +108,7 @@ static void run_files(struct run *run)
 
 static void run_machine(struct run *run)
 {
-	const struct lodge_run_options *options = &run->options;
+	const struct lodge_run_options *options = run->options;
 	struct lodge_vm *vm = &run->vm;
 
 	lodge_vm_create(vm, lodge_device_path(options->device), options->memory, options->cpus);
@@ -164,9 +168,11 @@ static void run_start(struct run *run)
 		lodge_fail(STATUS_FAILED, "the host gives no thread for signals: %s",
 			   strerror(error));
 	lodge_rng_start(run->rng);
-	for (unsigned int i = 0; i < run->options.disk_count; i++)
+	for (unsigned int i = 0; i < run->options->disk_count; i++)
 		lodge_blk_start(run->blks[i]);
 	lodge_console_start(&run->console, &run->vm, &run->serial);
+	if (run->watch)
+		run->watch->begin(run->watch, &run->vm);
 	lodge_vcpus_start(&run->vm, &run->entry);
 }
 
@@ -174,8 +180,10 @@ static void run_start(struct run *run)
 static void run_stop(struct run *run)
 {
 	lodge_vcpus_join(&run->vm);
+	if (run->watch)
+		run->watch->end(run->watch, &run->vm);
 	lodge_rng_stop(run->rng);
-	for (unsigned int i = 0; i < run->options.disk_count; i++)
+	for (unsigned int i = 0; i < run->options->disk_count; i++)
 		lodge_blk_stop(run->blks[i]);
 	lodge_console_stop(&run->console);
 }
@@ -190,13 +198,13 @@ static void run_end_print(const struct lodge_vm *vm)
 			lodge_warn("%s", vm->reason);
 }
 
-int lodge_verb_run(int argc, char **argv)
+enum lodge_status lodge_run_guest(const struct lodge_run_options *options, const struct lodge_run_watch *watch)
 {
 	static struct run run;
 	enum lodge_status status;
 
-	if (!lodge_run_options_parse(&run.options, argc, argv))
-		return STATUS_OK;
+	run.options = options;
+	run.watch = watch;
 	run_files(&run);
 	run_machine(&run);
 	run_start(&run);
@@ -205,7 +213,16 @@ int lodge_verb_run(int argc, char **argv)
 
 	status = run.vm.status;
 	run_end_print(&run.vm);
-	if (run.options.report)
+	if (options->report)
 		status = lodge_report_print(run.console.kept, status);
-	return (int)status;
+	return status;
+}
+
+int lodge_verb_run(int argc, char **argv)
+{
+	struct lodge_run_options options;
+
+	if (!lodge_run_options_parse(&options, argc, argv))
+		return STATUS_OK;
+	return (int)lodge_run_guest(&options, NULL);
 }
