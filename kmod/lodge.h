@@ -296,6 +296,8 @@ struct lodge_vcpu {
 	struct page *pio_page;			/* (a) made on first use */
 	void *pio_data;				/* (v) its address, once an exit needed it */
 	u64 nr_exits;				/* (v) */
+	u64 nr_tlb_flushes;			/* (v) of nested translations, those of vm->tlb_generation among them */
+	atomic64_t nr_kicks;			/* interrupts sent to the CPU that had it in the guest */
 	u32 guest_debug;			/* (v) KVM_GUESTDBG_* */
 	u64 debug_dr7, debug_db[4];		/* (v) of KVM_SET_GUEST_DEBUG */
 	u64 singlestep_rip;			/* (v) where a debugger's step began */

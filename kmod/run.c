@@ -86,6 +86,7 @@ static noinline void section_prepare(struct lodge_vcpu *vcpu)
 		lodge_events_prepare(vcpu);
 	if (lodge_vcpu_take_request(vcpu, LODGE_REQ_TLB_FLUSH) || generation != vcpu->tlb_generation) {
 		vcpu->tlb_generation = generation;
+		vcpu->nr_tlb_flushes++;
 		lodge_op(flush_tlb)(vcpu);
 	}
 }

@@ -55,6 +55,16 @@ static u64 stats_exits(struct lodge_vm *vm, struct lodge_vcpu *vcpu)
 	return READ_ONCE(vcpu->nr_exits);
 }
 
+static u64 stats_vcpu_tlb_flushes(struct lodge_vm *vm, struct lodge_vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->nr_tlb_flushes);
+}
+
+static u64 stats_kicks(struct lodge_vm *vm, struct lodge_vcpu *vcpu)
+{
+	return atomic64_read(&vcpu->nr_kicks);
+}
+
 static u64 stats_guest_mode(struct lodge_vm *vm, struct lodge_vcpu *vcpu)
 {
 	return READ_ONCE(vcpu->mode) == LODGE_IN_GUEST;
@@ -67,6 +77,8 @@ static const struct stats_row stats_vm_rows[] = {
 
 static const struct stats_row stats_vcpu_rows[] = {
 	{ "exits", KVM_STATS_TYPE_CUMULATIVE, stats_exits },
+	{ "tlb_flush", KVM_STATS_TYPE_CUMULATIVE, stats_vcpu_tlb_flushes },
+	{ "kicks", KVM_STATS_TYPE_CUMULATIVE, stats_kicks },
 	{ "in_guest", KVM_STATS_TYPE_INSTANT | KVM_STATS_UNIT_BOOLEAN, stats_guest_mode },
 };
 

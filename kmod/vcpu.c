@@ -38,8 +38,10 @@ void lodge_vcpu_kick(struct lodge_vcpu *vcpu)
 	if (READ_ONCE(vcpu->mode) != LODGE_IN_GUEST)
 		return;
 	cpu = READ_ONCE(vcpu->cpu);
-	if (cpu >= 0 && cpu != raw_smp_processor_id())
-		lodge_compat_send_reschedule(cpu);
+	if (cpu < 0 || cpu == raw_smp_processor_id())
+		return;
+	atomic64_inc(&vcpu->nr_kicks);
+	lodge_compat_send_reschedule(cpu);
 }
 
 void lodge_vcpu_request(struct lodge_vcpu *vcpu, enum lodge_request request)

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KVM_GET_STATS_FD on a VM and a vCPU: header, ID, descriptors and values lie where the header says, whatever is read
- * in one piece; the count of exits grows; the file outlives the descriptors of what it is about.
+ * in one piece; exits and TLB flushes are counted; the file outlives the descriptors of what it is about.
  */
 #include <ctype.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "modes.h"
 
 #define IMAGE_MAX	65536
+#define GPA		0x40000000ul
 
 struct stats {
 	struct kvm_stats_header header;
@@ -67,19 +69,6 @@ static void stats_check(const struct stats *stats)
 	CHECK_EQ(stats->len, h->data_offset + data);
 }
 
-static u64 stats_value(const struct stats *stats, const char *name)
-{
-	u32 i;
-
-	for (i = 0; i < stats->header.num_desc; i++) {
-		const struct kvm_stats_desc *desc = stats_desc(stats, i);
-
-		if (!strcmp((const char *)(desc + 1), name))
-			return *(const u64 *)(stats->image + stats->header.data_offset + desc->offset);
-	}
-	FAIL("there is no statistic %s", name);
-}
-
 static void form(void)
 {
 	static struct stats stats;
@@ -91,7 +80,7 @@ static void form(void)
 	fd = stats_open(vm->fd);
 	stats_read(fd, &stats);
 	stats_check(&stats);
-	stats_value(&stats, "remote_tlb_flush");
+	stats_get(vm->fd, "remote_tlb_flush");
 	close(fd);
 	fd = stats_open(vcpu->fd);
 	stats_read(fd, &stats);
@@ -111,22 +100,47 @@ static void guest_exits(void)
 
 static void exits_are_counted(void)
 {
-	static struct stats stats;
 	struct vm *vm = vm_create();
 	struct vcpu *vcpu = vcpu_add(vm, 0);
 	u64 before;
-	int fd, i;
+	int i;
 
 	REQUIRE_CAP(vm->fd, KVM_CAP_BINARY_STATS_FD);
 	vcpu_entry(vcpu, guest_exits);
-	fd = stats_open(vcpu->fd);
-	stats_read(fd, &stats);
-	before = stats_value(&stats, "exits");
+	before = stats_get(vcpu->fd, "exits");
 	for (i = 0; i < 20; i++)
 		RUN_SYNC(vcpu, 0);
-	stats_read(fd, &stats);
-	CHECK_GE(stats_value(&stats, "exits"), before + 20);
-	close(fd);
+	CHECK_GE(stats_get(vcpu->fd, "exits"), before + 20);
+	vm_free(vm);
+}
+
+static void guest_writes(void)
+{
+	for (;;) {
+		*(volatile u64 *)GPA = 1;
+		guest_sync(0);
+	}
+}
+
+/* KVM counts as a remote one what it sends an interrupt for. */
+static void flushes_are_counted(void)
+{
+	struct vm *vm = vm_create();
+	struct vcpu *vcpu = vcpu_add(vm, 0);
+	void *mem = pages_map(PAGE_SIZE);
+	u64 asked, done;
+
+	REQUIRE_CAP(vm->fd, KVM_CAP_BINARY_STATS_FD);
+	slot_set(vm, 1, 0, GPA, PAGE_SIZE, mem);
+	vcpu_entry(vcpu, guest_writes);
+	RUN_SYNC(vcpu, 0);
+	asked = stats_get(vm->fd, "remote_tlb_flush");
+	done = stats_get(vcpu->fd, "tlb_flush");
+	CHECK_EQ(madvise(mem, PAGE_SIZE, MADV_DONTNEED), 0);
+	RUN_SYNC(vcpu, 0);
+	if (device_is_lodge())
+		CHECK_GE(stats_get(vm->fd, "remote_tlb_flush"), asked + 1);
+	CHECK_GE(stats_get(vcpu->fd, "tlb_flush"), done + 1);
 	vm_free(vm);
 }
 
@@ -151,6 +165,7 @@ static void outlives_the_vm(void)
 static const struct test tests[] = {
 	TEST(form),
 	TEST(exits_are_counted),
+	TEST(flushes_are_counted),
 	TEST(outlives_the_vm),
 };
 

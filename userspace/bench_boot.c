@@ -22,6 +22,7 @@
 
 #include "host.h"
 #include "run.h"
+#include "stats.h"
 #include "tool.h"
 #include "uapi/lodge.h"
 #include "vcpu.h"
@@ -85,41 +86,6 @@ static inline void mark_end(void)
 	asm volatile("nopl 0x3e47444c(%%rax)" : : : "memory");
 }
 
-/* A counter of KVM_GET_STATS_FD: the kernel's api.rst. */
-static uint64_t stats_value(int fd, const char *wanted)
-{
-	struct kvm_stats_header header;
-	struct kvm_stats_desc *desc;
-	uint64_t value = 0;
-	bool found = false;
-	size_t size;
-
-	if (pread(fd, &header, sizeof(header), 0) != sizeof(header) || header.name_size > 256)
-		lodge_fail(STATUS_FAILED, "a vCPU's statistics cannot be read: %s", strerror(errno));
-	size = sizeof(*desc) + header.name_size;
-	desc = calloc(1, size + 1);
-	for (uint32_t i = 0; desc && i < header.num_desc && !found; i++)
-		found = pread(fd, desc, size, (off_t)(header.desc_offset + i * size)) == (ssize_t)size &&
-			!strcmp(desc->name, wanted) &&
-			pread(fd, &value, sizeof(value), (off_t)header.data_offset + desc->offset) == sizeof(value);
-	free(desc);
-	if (!found)
-		lodge_fail(STATUS_UNSUPPORTED, "a vCPU's statistics have no %s", wanted);
-	return value;
-}
-
-static uint64_t vcpu_exits(int vcpu)
-{
-	int fd = ioctl(vcpu, KVM_GET_STATS_FD, 0);
-	uint64_t value;
-
-	if (fd < 0)
-		lodge_fail(STATUS_UNSUPPORTED, "a vCPU has no statistics: %s", strerror(errno));
-	value = stats_value(fd, "exits");
-	close(fd);
-	return value;
-}
-
 static void boot_begin(const struct lodge_run_watch *watch, const struct lodge_vm *vm)
 {
 	struct boot *boot = (struct boot *)watch;
@@ -137,7 +103,8 @@ static void boot_end(const struct lodge_run_watch *watch, const struct lodge_vm 
 	if (boot->counted)
 		mark_end();
 	boot->ticks = lodge_bench_ticks() - boot->ticks;
-	boot->exits = vcpu_exits(vm->vcpus[0].fd);
+	if (!lodge_stats_read(vm->vcpus[0].fd, "exits", &boot->exits))
+		lodge_fail(STATUS_UNSUPPORTED, "%s does not count exits", vm->path);
 	boot->over = true;
 }
 

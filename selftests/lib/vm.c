@@ -103,6 +103,33 @@ long cap_enable(int fd, u32 nr, u64 arg)
 	return xioctl(fd, KVM_ENABLE_CAP, &args);
 }
 
+/* As the kernel's api.rst lays them out. */
+u64 stats_get(int fd, const char *name)
+{
+	struct kvm_stats_header header;
+	static struct {
+		struct kvm_stats_desc desc;
+		char name[256];
+	} entry;
+	int file = CHECK_OK(xioctl(fd, KVM_GET_STATS_FD, 0));
+	u64 value;
+	u32 i;
+
+	CHECK_EQ(pread(file, &header, sizeof(header), 0), sizeof(header));
+	CHECK_LE(header.name_size, sizeof(entry.name) - 1);
+	for (i = 0; i < header.num_desc; i++) {
+		size_t size = sizeof(entry.desc) + header.name_size;
+
+		CHECK_EQ(pread(file, &entry, size, header.desc_offset + i * size), size);
+		if (strcmp(entry.name, name))
+			continue;
+		CHECK_EQ(pread(file, &value, sizeof(value), header.data_offset + entry.desc.offset), sizeof(value));
+		close(file);
+		return value;
+	}
+	FAIL("there is no statistic %s", name);
+}
+
 struct vm *vm_create_bare(void)
 {
 	struct vm *vm = calloc(1, sizeof(*vm));

@@ -83,6 +83,9 @@ long require_cap(int fd, long nr, const char *name);
 /** cap_enable - KVM_ENABLE_CAP with one argument on a VM or vCPU; 0 or -errno */
 long cap_enable(int fd, u32 nr, u64 arg);
 
+/** stats_get - a counter of KVM_GET_STATS_FD, of a VM's descriptor or a vCPU's */
+u64 stats_get(int fd, const char *name);
+
 /** vm_create_bare - a VM without memory */
 struct vm *vm_create_bare(void);
 /** vm_create - a VM with slot 0 and the program's image in it */
