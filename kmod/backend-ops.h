@@ -23,6 +23,10 @@ LODGE_OP(void, cpuid_changed, (struct lodge_vcpu *vcpu))	/* intercepts that foll
 /* Preemption off, interrupts on: the vCPU is about to run on this CPU for the first time since it ran elsewhere. */
 LODGE_OP(void, vcpu_leave_cpu, (struct lodge_vcpu *vcpu))	/* vcpu->cpu is the old one still, or -1 */
 
+/* The CPU's own log of written pages, where lodge_nested.logs_writes; each of them goes to lodge_dirty_logged(). */
+LODGE_OP(int, log_writes, (struct lodge_vcpu *vcpu, bool on))	/* the vCPU's thread, not in the guest: 0 or -ENOMEM */
+LODGE_OP(void, drain_log, (struct lodge_vcpu *vcpu))	/* any thread, the vCPU may run: what it wrote up to now */
+
 /* The section. */
 LODGE_OP(void, section_enter, (struct lodge_vcpu *vcpu))	/* this CPU's state: ASID, host block, lazy MSRs */
 LODGE_OP(void, section_leave, (struct lodge_vcpu *vcpu))	/* if vcpu->section_undo was set since section_enter */

@@ -138,6 +138,7 @@ enum lodge_request {
 	LODGE_REQ_MSR_FILTER,	/* vm->msr_filter was replaced */
 	LODGE_REQ_DEAD,		/* the VM was killed */
 	LODGE_REQ_DIRTY_RING,	/* the dirty ring is as good as full */
+	LODGE_REQ_LOG,		/* a dirty log began or the last one ended: lodge_dirty_follow() */
 	LODGE_REQ_KICK,		/* nothing to do but leave the guest once */
 };
 

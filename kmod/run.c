@@ -170,6 +170,8 @@ static int run_dead(struct lodge_vcpu *vcpu)
 /* Requests that may sleep. RESUME, USER or -errno. */
 static int run_requests(struct lodge_vcpu *vcpu)
 {
+	int ret;
+
 	if (likely(!(READ_ONCE(vcpu->requests) & ~SECTION_REQUESTS)))
 		return LODGE_EXIT_RESUME;
 	if (READ_ONCE(vcpu->vm->death))
@@ -177,6 +179,11 @@ static int run_requests(struct lodge_vcpu *vcpu)
 	if (lodge_dirty_ring_stops(vcpu)) {
 		vcpu->run->exit_reason = KVM_EXIT_DIRTY_RING_FULL;
 		return LODGE_EXIT_USER;
+	}
+	if (lodge_vcpu_take_request(vcpu, LODGE_REQ_LOG)) {
+		ret = lodge_dirty_follow(vcpu);
+		if (ret)
+			return ret;
 	}
 	lodge_vcpu_take_request(vcpu, LODGE_REQ_KICK);
 	if (lodge_vcpu_take_request(vcpu, LODGE_REQ_CLOCK))

@@ -54,19 +54,15 @@ static void flush_ack(void *unused)
 {
 }
 
-/*
- * The generation makes every later entry flush. A vCPU that is in the guest now has interrupts off until it
- * leaves: once its CPU answers the call it has left.
- */
-void lodge_flush_remote(struct lodge_vm *vm)
+/* A vCPU that is in the guest now has interrupts off until it leaves: once its CPU answers the call it has left. */
+void lodge_vcpus_leave(struct lodge_vm *vm)
 {
 	struct lodge_vcpu *vcpu;
 	cpumask_var_t mask;
 	unsigned long i;
 	bool all;
 
-	atomic64_inc(&vm->tlb_generation);
-	smp_mb__after_atomic();	/* pairs with smp_store_mb() in section_may_start() */
+	smp_mb();	/* pairs with smp_store_mb() in section_may_start() */
 	if (!READ_ONCE(vm->nr_vcpus))
 		return;
 	all = !zalloc_cpumask_var(&mask, GFP_NOWAIT | __GFP_NOWARN);
@@ -84,6 +80,13 @@ void lodge_flush_remote(struct lodge_vm *vm)
 	preempt_enable();
 	if (!all)
 		free_cpumask_var(mask);
+}
+
+/* The generation makes every later entry flush. */
+void lodge_flush_remote(struct lodge_vm *vm)
+{
+	atomic64_inc(&vm->tlb_generation);
+	lodge_vcpus_leave(vm);
 }
 
 struct lodge_vcpu *lodge_vcpu_by_id(struct lodge_vm *vm, u32 id)
@@ -214,6 +217,8 @@ struct lodge_vcpu *lodge_vcpu_create(struct lodge_vm *vm, u32 id)
 		goto free_vcpu;
 	lodge_vcpu_reset(vcpu, false);
 	lodge_vcpu_request_self(vcpu, LODGE_REQ_MSR_FILTER);
+	if (lodge_nested.logs_writes)
+		lodge_vcpu_request_self(vcpu, LODGE_REQ_LOG);
 	return vcpu;
 
 free_vcpu:

@@ -55,6 +55,7 @@ static __always_inline void dirty_take(struct lodge_mmu *mmu, const struct lodge
 	struct lodge_protect_cursor cursor = LODGE_PROTECT_CURSOR_INIT;
 	unsigned long *word = slot->dirty->bits + first;
 	unsigned int i;
+	gfn_t base;
 
 	write_lock(&mmu->lock);
 	for (i = 0; i < n; i++) {
@@ -65,7 +66,11 @@ static __always_inline void dirty_take(struct lodge_mmu *mmu, const struct lodge
 			out[i] = xchg(&word[i], 0);
 		else
 			out[i] &= atomic_long_fetch_andnot(out[i], (atomic_long_t *)&word[i]);
-		lodge_table_protect_pages(mmu, &cursor, slot->base_gfn + (first + i) * BITS_PER_LONG, out[i]);
+		base = slot->base_gfn + (first + i) * BITS_PER_LONG;
+		if (mmu->cpu_logs)
+			lodge_table_relog_pages(mmu, &cursor, base, out[i]);
+		else
+			lodge_table_protect_pages(mmu, &cursor, base, out[i]);
 	}
 	write_unlock(&mmu->lock);
 }
@@ -120,6 +125,8 @@ int lodge_dirty_log_get(struct lodge_vm *vm, const struct kvm_dirty_log *log)
 		return -ENXIO;
 	mutex_lock(&vm->slots_lock);
 	ret = dirty_find(vm, log->slot, &slot);
+	if (!ret)
+		lodge_dirty_sync(vm->mmu);
 	if (!ret && READ_ONCE(vm->user_dirty_protect))
 		ret = dirty_copy(slot, log->dirty_bitmap);
 	else if (!ret)
@@ -171,6 +178,7 @@ int lodge_dirty_log_clear(struct lodge_vm *vm, const struct kvm_clear_dirty_log 
 	left = slot->npages - log->first_page;
 	if (log->num_pages > left || (log->num_pages < left && log->num_pages % BITS_PER_LONG))
 		goto unlock;
+	lodge_dirty_sync(vm->mmu);
 	ret = dirty_clear(vm->mmu, slot, log);
 unlock:
 	mutex_unlock(&vm->slots_lock);

@@ -44,6 +44,8 @@ int lodge_dirty_ring_enable(struct lodge_vm *vm, u32 bytes)
 
 	mutex_lock(&vm->slots_lock);
 	WRITE_ONCE(vm->dirty_ring_bytes, bytes);
+	/* No vCPU logs yet, and none will: its log of writes would not fit into what a ring keeps in reserve. */
+	WRITE_ONCE(vm->mmu->cpu_logs, false);
 	/* Nothing was written yet, and no page is in a ring: also where logs begin with all bits set. */
 	slots = lodge_memslots_locked(vm);
 	for (i = 0; i < slots->nr; i++)

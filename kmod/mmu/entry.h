@@ -26,6 +26,9 @@
 #define LODGE_ENTRY_HOST_WRITABLE	BIT_ULL(52)	/* the host lets this page be written */
 #define LODGE_ENTRY_SPECIAL		BIT_ULL(53)	/* no page of the host's page cache or anonymous memory */
 
+#define LODGE_ENTRY_WAS_DIRTY		BIT_ULL(54)	/* the dirty bit was cleared, so that the CPU logs the next write */
+#define LODGE_ENTRY_WAS_DIRTY_BIT	54
+
 #define LODGE_ENTRY_BITS		9		/* index bits of a level */
 #define LODGE_ENTRIES			BIT(LODGE_ENTRY_BITS)
 
@@ -62,6 +65,12 @@ static inline u64 entry_dirty_mask(void)
 static inline u64 entry_writable_bits(bool dirty)
 {
 	return LODGE_ENTRY_WRITE | (dirty || !lodge_nested.has_ad ? entry_dirty_mask() : 0);
+}
+
+/* The dirty bit cleared, but not forgotten: whoever sets it logs the write. */
+static inline u64 entry_relog(u64 entry)
+{
+	return (entry & entry_dirty_mask() ? entry | LODGE_ENTRY_WAS_DIRTY : entry) & ~entry_dirty_mask();
 }
 
 static inline hfn_t entry_hfn(u64 entry)

@@ -169,7 +169,8 @@ static enum fault_step fault_map(struct fault *fault, const struct lodge_host_pa
 		entry_memory_type(page->pat, level) | (page->hfn & ~(span - 1)) << PAGE_SHIFT;
 	if (fault->slot->flags & KVM_MEM_READONLY)
 		entry &= ~LODGE_ENTRY_HOST_WRITABLE;
-	if ((entry & LODGE_ENTRY_HOST_WRITABLE) && (fault->write || !fault_is_logged(fault)))
+	if ((entry & LODGE_ENTRY_HOST_WRITABLE) &&
+	    (fault->write || !fault_is_logged(fault) || (level == 1 && READ_ONCE(fault->mmu->cpu_logs))))
 		entry |= entry_writable_bits(fault->write);
 	if (!fault_exchange(fault, entry))
 		return FAULT_RACED;

@@ -297,6 +297,7 @@ static int memslot_apply(struct lodge_vm *vm, const struct kvm_userspace_memory_
 			WRITE_ONCE(mmu->nr_pages, mmu->nr_pages + new->npages);
 	}
 	WRITE_ONCE(mmu->nr_logged, mmu->nr_logged + (new && new->dirty) - (old && old->dirty));
+	lodge_dirty_cpu_begin(mmu, old, new);
 
 	write_lock(&mmu->lock);
 	memslots_replace(vm, old, new);
@@ -305,6 +306,7 @@ static int memslot_apply(struct lodge_vm *vm, const struct kvm_userspace_memory_
 	write_unlock(&mmu->lock);
 	lodge_io_hints_drop(vm);
 	lodge_table_flush(mmu, zapped, &gather);
+	lodge_dirty_cpu_end(mmu);
 	if (old)
 		memslot_free_later(old, new);
 	return 0;

@@ -20,6 +20,7 @@ struct lodge_nested_config {
 	u8 max_level;		/* of a leaf: 3 for 1 GiB, 2 for 2 MiB, 1 for 4 KiB */
 	u8 exec_level;		/* the same of one that the guest may execute from; below max_level on EPT only */
 	bool has_ad;		/* accessed and dirty bits (always on NPT) */
+	bool logs_writes;	/* a vCPU can log the first write to each page itself: the ops log_writes, drain_log */
 	u64 encryption_mask;	/* sme_me_mask, set in every table address and leaf */
 };
 
@@ -54,6 +55,12 @@ int lodge_dirty_log_clear(struct lodge_vm *vm, const struct kvm_clear_dirty_log 
  * Context: vm->lock held. Slots whose logging begins later follow it.
  */
 void lodge_dirty_log_configure(struct lodge_vm *vm, u64 flags);
+
+/* Takes LODGE_REQ_LOG: whether the CPU logs the vCPU's writes follows its VM. 0 or -ENOMEM. The vCPU is held; may sleep. */
+int lodge_dirty_follow(struct lodge_vcpu *vcpu);
+
+/* From the backend: the CPU logged the first write of @vcpu to a page. Interrupts off. */
+void lodge_dirty_logged(struct lodge_vcpu *vcpu, gpa_t gpa);
 
 #define LODGE_DIRTY_RING_BYTES	(65536 * sizeof(struct kvm_dirty_gfn))	/* the largest ring */
 
@@ -160,5 +167,8 @@ u64 lodge_mmu_nr_pages(struct lodge_vm *vm);	/* pages of all memslots; any conte
  * Context: may sleep; no spinlock held (it waits for other CPUs). In vcpu.c.
  */
 void lodge_flush_remote(struct lodge_vm *vm);
+
+/* Those in the guest leave it once: what they did there is seen by the caller. Context: the same. */
+void lodge_vcpus_leave(struct lodge_vm *vm);
 
 #endif

@@ -78,6 +78,8 @@ struct lodge_mmu {
 	u64 nr_pages;			/* (a) of all slots; written under slots_lock */
 	u32 nr_logged;			/* (a) slots with a dirty log; written under slots_lock */
 	bool dirty_initially_set;	/* (a) */
+	bool cpu_logs;			/* (a) the CPUs log first writes while there is a dirty log: dirty_cpu.c */
+	const struct lodge_memslot *moving;	/* (a) or NULL: logged, and its old place may still be in the CPUs' logs */
 
 	struct lodge_vm *vm;		/* (i) */
 	struct list_head link;		/* (n) in mm->mmus */
@@ -226,6 +228,40 @@ static inline void lodge_table_protect_pages(struct lodge_mmu *mmu, struct lodge
 	mmu->zapped += protected;
 }
 
+/* Whether the CPU had set dirty in a leaf that it may write: its next write is logged. */
+static inline bool lodge_table_relog_entry(u64 *ep, u64 entry)
+{
+	const u64 written = LODGE_ENTRY_WRITE | entry_dirty_mask();
+
+	if ((entry & written) != written)
+		return false;
+	/* Two steps: nobody but the CPU, which only sets dirty, changes the leaf meanwhile. */
+	if (!(entry & LODGE_ENTRY_WAS_DIRTY))
+		set_bit(LODGE_ENTRY_WAS_DIRTY_BIT, (unsigned long *)ep);
+	clear_bit(entry_accessed_bit() + 1, (unsigned long *)ep);
+	return true;
+}
+
+/* The same for pages whose writes the CPU logs: leaves keep their right. */
+static inline void lodge_table_relog_pages(struct lodge_mmu *mmu, struct lodge_protect_cursor *cursor,
+					   gfn_t base, unsigned long bits)
+{
+	bool cleared = false;
+	gfn_t gfn;
+	u64 *ep;
+
+	for (; bits; bits &= bits - 1) {
+		gfn = base + __ffs(bits);
+		if (gfn - cursor->base >= LODGE_ENTRIES)
+			lodge_table_seek(mmu, cursor, gfn);
+		if (!cursor->table)
+			continue;
+		ep = &cursor->table[gfn - cursor->base];
+		cleared |= lodge_table_relog_entry(ep, READ_ONCE(*ep));
+	}
+	mmu->zapped += cleared;
+}
+
 bool lodge_table_test_young(struct lodge_mmu *mmu, gfn_t start, gfn_t end, bool clear);	/* shared */
 
 /* host.c: the VMM's own mapping */
@@ -296,6 +332,20 @@ static inline bool lodge_dirty_starts_set(const struct lodge_mmu *mmu)
 
 /* Pages that were protected under the lock are written without a mark by nobody once this returns. */
 void lodge_dirty_flush(struct lodge_mmu *mmu);
+
+/*
+ * dirty_cpu.c, where the CPU logs first writes; slots_lock. All that was written before a call of lodge_dirty_sync() is
+ * marked after it. A change of slots, @old and @new (either may be NULL) as memslot_apply() has them, is embraced.
+ */
+void lodge_dirty_cpu_begin(struct lodge_mmu *mmu, const struct lodge_memslot *old, const struct lodge_memslot *new);
+void lodge_dirty_cpu_end(struct lodge_mmu *mmu);
+void lodge_dirty_collect(struct lodge_mmu *mmu);
+
+static inline void lodge_dirty_sync(struct lodge_mmu *mmu)
+{
+	if (mmu->cpu_logs)
+		lodge_dirty_collect(mmu);
+}
 
 struct lodge_dirty *lodge_dirty_alloc(const struct lodge_mmu *mmu, u64 npages);
 

@@ -122,6 +122,13 @@ enum lodge_table_result lodge_table_split(struct lodge_mmu *mmu, u64 *ep, u64 en
 
 	if (!page)
 		return LODGE_TABLE_NO_PAGE;
+	/*
+	 * Where the CPU logs the first write to each small page, that needs no fault. What can be written now keeps its
+	 * dirty bit: a TLB may have it.
+	 */
+	if (level == 2 && READ_ONCE(mmu->cpu_logs) &&
+	    (entry & (LODGE_ENTRY_HOST_WRITABLE | LODGE_ENTRY_WRITE)) == LODGE_ENTRY_HOST_WRITABLE)
+		bits = entry_relog(bits) | LODGE_ENTRY_WRITE;
 	table = page_address(page);
 	for (i = 0; i < LODGE_ENTRIES; i++)
 		table[i] = bits | (hfn + i * span) << PAGE_SHIFT;
@@ -150,7 +157,7 @@ static void table_release_leaf(u64 entry, const struct lodge_gather *gather)
 	if (PageReserved(page))
 		return;
 	folio = page_folio(page);
-	if ((entry & entry_dirty_mask()) && !folio_test_dirty(folio))
+	if ((entry & (entry_dirty_mask() | LODGE_ENTRY_WAS_DIRTY)) && !folio_test_dirty(folio))
 		folio_mark_dirty(folio);
 	/* One mark is enough: a second would move the page between the host's lists, which costs as much as a fault. */
 	if ((entry & entry_accessed_mask()) && !gather->host_unmaps && !folio_test_referenced(folio))
@@ -322,8 +329,12 @@ void lodge_table_push_protection(struct lodge_mmu *mmu, gfn_t gfn)
 		if (entry & LODGE_ENTRY_WRITE)
 			continue;
 		/* A CPU not yet flushed may still set dirty below, hence a locked operation. */
-		for (i = 0; i < LODGE_ENTRIES; i++)
-			lodge_table_protect_entry(&below[i], READ_ONCE(below[i]));
+		for (i = 0; i < LODGE_ENTRIES; i++) {
+			if (level == 2 && READ_ONCE(mmu->cpu_logs))
+				lodge_table_relog_entry(&below[i], READ_ONCE(below[i]));
+			else
+				lodge_table_protect_entry(&below[i], READ_ONCE(below[i]));
+		}
 		smp_wmb();	/* the leaves lose the right before the table gains it, as the CPU's walker sees it */
 		set_bit(LODGE_ENTRY_WRITE_BIT, (unsigned long *)ep);
 	}

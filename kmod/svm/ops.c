@@ -4,6 +4,16 @@
 
 #include "../backend.h"
 
+/* The CPU logs no writes: lodge_nested.logs_writes stays false, and nobody asks. */
+static int svm_log_writes(struct lodge_vcpu *vcpu, bool on)
+{
+	return 0;
+}
+
+static void svm_drain_log(struct lodge_vcpu *vcpu)
+{
+}
+
 const struct lodge_backend lodge_svm_backend = {
 	.name = "svm",
 	.check = svm_check,

@@ -94,7 +94,8 @@ static int vmx_negotiate_all(bool true_msrs)
 			.msr = MSR_IA32_VMX_PROCBASED_CTLS2,
 			.needed = VMX_PROC2_EPT | VMX_PROC2_UNRESTRICTED,
 			.wanted = VMX_PROC2_RDTSCP | VMX_PROC2_VPID | VMX_PROC2_WBINVD | VMX_PROC2_INVPCID |
-				  VMX_PROC2_XSAVES | VMX_PROC2_PAUSE_LOOP | VMX_PROC2_TSC_SCALING,
+				  VMX_PROC2_XSAVES | VMX_PROC2_PAUSE_LOOP | VMX_PROC2_TSC_SCALING |
+				  VMX_PROC2_PML,
 		}, {
 			.name = "exit", .result = &vmx_caps.exit,
 			.msr = MSR_IA32_VMX_EXIT_CTLS, .true_msr = MSR_IA32_VMX_TRUE_EXIT_CTLS,
@@ -141,7 +142,8 @@ static void vmx_caps_finish(void)
 				VMX_PROC_RDTSC);
 	vmx_caps.entry &= ~(u32)VMX_ENTRY_LONG_MODE;
 	vmx_caps.proc2_offered = vmx_caps.proc2;
-	vmx_caps.proc2 &= ~(u32)(VMX_PROC2_RDTSCP | VMX_PROC2_INVPCID | VMX_PROC2_XSAVES | VMX_PROC2_TSC_SCALING);
+	vmx_caps.proc2 &= ~(u32)(VMX_PROC2_RDTSCP | VMX_PROC2_INVPCID | VMX_PROC2_XSAVES | VMX_PROC2_TSC_SCALING |
+				 VMX_PROC2_PML);
 	lodge_tsc_format = vmx_caps.proc2_offered & VMX_PROC2_TSC_SCALING ? vmx_tsc_format : lodge_tsc_software;
 	/* VPIDs without a way to flush them are of no use. */
 	if (!(vmx_caps.ept & VMX_CAP_INVVPID) || !(vmx_caps.ept & VMX_CAP_INVVPID_ALL))

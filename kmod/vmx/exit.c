@@ -55,6 +55,15 @@ static int vmx_exit_ept_violation(struct vmx_vcpu *vmx)
 	return lodge_exit_fault(&vmx->vcpu, vmcs_read(VMCS_GPA), access);
 }
 
+/* It has bit 12 in common with an EPT violation: SDM 3, 28.2.1. */
+static int vmx_exit_log_full(struct vmx_vcpu *vmx)
+{
+	if (unlikely(vmcs_read(VMCS_QUALIFICATION) & VMX_EPT_NMI_UNBLOCKED))
+		vmx_remask_nmis(vmx);
+	vmx_pml_restart(vmx);
+	return LODGE_EXIT_RESUME;
+}
+
 static int vmx_exit_ept_misconfig(struct vmx_vcpu *vmx)
 {
 	vmx_report_misconfig(vmx, vmcs_read(VMCS_GPA));
@@ -190,6 +199,8 @@ int vmx_handle_exit(struct lodge_vcpu *vcpu)
 	case VMX_REASON_MONITOR:
 	case VMX_REASON_MWAIT:
 		return vmx_exit_instruction(vmx);
+	case VMX_REASON_PML_FULL:
+		return vmx_exit_log_full(vmx);
 	case VMX_REASON_INTERRUPT_WINDOW:
 		return vmx_exit_window(vmx);
 	case VMX_REASON_NMI_WINDOW:

@@ -24,6 +24,10 @@ static bool large_pages;
 module_param(large_pages, bool, 0444);
 MODULE_PARM_DESC(large_pages, "code in large pages on VT-x also where a guest can stop the host through it (iTLB multihit; default: no)");
 
+static bool pml = true;
+module_param(pml, bool, 0444);
+MODULE_PARM_DESC(pml, "the CPU logs a guest's writes while there is a dirty log, where VT-x can (default: yes)");
+
 /*
  * Some CPUs take a machine check when a guest executes from a page whose size just changed: its kernel can bring
  * that about at will. Where the host's kernel says so, large pages are for data alone.
@@ -64,6 +68,8 @@ int vmx_setup(void)
 		.exec_level = vmx_exec_level(),
 		.has_ad = vmx_caps.ept & VMX_CAP_EPT_ACCESSED_DIRTY,
 	};
+	/* What is logged is that a dirty flag was set: SDM 3, 29.3.6. */
+	lodge_nested.logs_writes = pml && lodge_nested.has_ad && (vmx_caps.proc2_offered & VMX_PROC2_PML);
 	return 0;
 
 free_all:

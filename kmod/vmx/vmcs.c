@@ -139,6 +139,7 @@ struct lodge_vcpu *vmx_vcpu_alloc(void)
 		return NULL;
 	vmx->vmcs_cpu = -1;
 	vmx->host_cpu = -1;
+	raw_spin_lock_init(&vmx->pml_lock);
 	return &vmx->vcpu;
 }
 
@@ -235,6 +236,7 @@ void vmx_vcpu_free(struct lodge_vcpu *vcpu)
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
 	vmx_clear_remote(vmx);
+	vmx_pml_free(vmx);
 	free_page((unsigned long)vmx->apic_page);
 	free_page((unsigned long)vmx->vmcs);
 	kfree(vmx);

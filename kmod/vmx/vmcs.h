@@ -236,7 +236,7 @@ enum vmx_reason {
 #define VMX_EPT_FETCH			BIT(2)
 #define VMX_EPT_LINEAR_VALID		BIT(7)
 #define VMX_EPT_FINAL			BIT(8)		/* the access itself, not the walk to it */
-#define VMX_EPT_NMI_UNBLOCKED		BIT(12)
+#define VMX_EPT_NMI_UNBLOCKED		BIT(12)		/* of a full log too */
 
 /* Qualification of a debug exception: SDM 3, table 28-1. */
 #define VMX_DEBUG_TRAPS			GENMASK(3, 0)

@@ -39,6 +39,11 @@ struct vmx_vcpu {
 	u64 host_cr3, host_cr4, host_fs_base;
 	int host_cpu;			/* whose per-CPU fields they are, or -1 */
 
+	/* pml.c; written by the vCPU's thread. */
+	raw_spinlock_t pml_lock;
+	u64 *pml;			/* under pml_lock: the log of writes, or NULL */
+	int pml_next;			/* under pml_lock: the entry that is drained next; -1: none is left */
+
 	int vmcs_cpu;			/* the CPU that may cache the VMCS, or -1; changed there, interrupts off */
 	struct list_head link;		/* in that CPU's list */
 
@@ -173,6 +178,12 @@ static inline void vmx_write_tsc_offset(struct vmx_vcpu *vmx)
 	vmcs_write(VMCS_TSC_OFFSET, vmx->tsc_offset);
 }
 void vmx_set_pat(struct lodge_vcpu *vcpu);
+
+/* pml.c */
+int vmx_log_writes(struct lodge_vcpu *vcpu, bool on);
+void vmx_drain_log(struct lodge_vcpu *vcpu);
+void vmx_pml_restart(struct vmx_vcpu *vmx);
+void vmx_pml_free(struct vmx_vcpu *vmx);
 
 /* debug.c */
 u32 vmx_exceptions(const struct lodge_vcpu *vcpu);	/* the vectors that exit */
