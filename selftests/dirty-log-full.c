@@ -6,13 +6,14 @@
  */
 #include <sys/mman.h>
 
-#include "modes.h"
+#include "irq.h"
 
 #define GPA	0x40000000ul
 #define PAGES	2048ul
 #define WORDS	(PAGES / 64)
 #define SIZE	(PAGES * PAGE_SIZE)
 #define OTHER	0x50000000ul		/* where slot 1 moves to, or slot 2 */
+#define VECTOR	0x60
 #define ALIAS	0x60000000ul		/* mapped by tables of a case's own */
 
 /* What the guest writes next: @write_nr pages from @write_first on, every @write_step-th of them. */
@@ -189,16 +190,21 @@ static void outlives_its_vcpu(void)
 		GUEST_CHECK_EQ(after_, top_);					\
 	} while (0)
 
-/* Each on a stack of its own that was not written since the log was read: with or without an error code, or software's. */
+/*
+ * Each on a stack of its own that was not written since the log was read: with or without an error code, software's,
+ * and interrupts, which do not come again if they are lost.
+ */
 static void guest_takes(void)
 {
-	u64 i;
+	u64 i, nr_irqs = 0;
 
+	guest_apic_enable();
 	for (;;) {
 		for (i = 0; i < PAGES; i++) {
 			u64 page = GPA + i * PAGE_SIZE;
 
-			switch (i % 3) {
+			/* 5: the kind that meets the full log, each 512 pages, is another one each time. */
+			switch (i % 5) {
 			case 0:
 				GUEST_TAKE("ud2", page);
 				GUEST_CHECK_EQ(guest_exc()->vector, UD_VECTOR);
@@ -209,9 +215,14 @@ static void guest_takes(void)
 				GUEST_CHECK_EQ(guest_exc()->error, PFERR_W);
 				GUEST_CHECK_EQ(guest_exc()->cr2, ALIAS + i);
 				break;
-			default:
+			case 2:
 				GUEST_TAKE("int3", page);
 				GUEST_CHECK_EQ(guest_exc()->vector, BP_VECTOR);
+				break;
+			default:
+				apic_write(APIC_ICR, APIC_SHORT_SELF | VECTOR);
+				GUEST_TAKE("sti\n\tnop\n\tcli", page);
+				GUEST_CHECK_EQ(guest_irqs[VECTOR], ++nr_irqs);
 				break;
 			}
 		}
@@ -221,10 +232,13 @@ static void guest_takes(void)
 
 static void events_on_fresh_stacks(void)
 {
-	struct vm *vm = vm_create();
-	struct vcpu *vcpu = vcpu_add(vm, 0);
+	struct vcpu *vcpu;
+	struct vm *vm;
 	u64 round;
 
+	irq_handle(VECTOR);
+	vm = vm_create_irqchip();
+	vcpu = vcpu_add(vm, 0);
 	slot_set(vm, 1, KVM_MEM_LOG_DIRTY_PAGES, GPA, SIZE, memory_map(MADV_NOHUGEPAGE));
 	long_map(vm, ALIAS, 0, 0);
 	vcpu_entry(vcpu, guest_takes);
