@@ -7,11 +7,11 @@
 #include "thread.h"
 
 #define GPA	0x40000000ul
-#define PAGES	1024ul
+#define PAGES	128ul
 #define WORDS	(PAGES / 64)
 #define SIZE	(PAGES * PAGE_SIZE)
 #define STEP	5ul		/* odd: all pages come in turn */
-#define STEP_INVERSE 205ul	/* 5 * 205 = 1025 */
+#define STEP_INVERSE 77ul	/* 5 * 77 = 385 = 3 * 128 + 1 */
 #define HARVESTS 150
 
 /* The number of the last write that is done, and whether to go on. */
