@@ -11,8 +11,8 @@
 #define WORDS	(PAGES / 64)
 #define SIZE	(PAGES * PAGE_SIZE)
 #define STEP	5ul		/* odd: all pages come in turn */
-#define STEP_INVERSE 77ul	/* 5 * 77 = 385 = 3 * 128 + 1 */
-#define HARVESTS 150
+#define STEP_INVERSE	77ul	/* 5 * 77 = 385 = 3 * 128 + 1 */
+#define HARVESTS	150
 
 /* The number of the last write that is done, and whether to go on. */
 static volatile u64 written, enough;
