@@ -25,9 +25,8 @@
 /* Software's own, ignored by both walkers (52 to 56 on EPT, 52 to 58 on NPT). */
 #define LODGE_ENTRY_HOST_WRITABLE	BIT_ULL(52)	/* the host lets this page be written */
 #define LODGE_ENTRY_SPECIAL		BIT_ULL(53)	/* no page of the host's page cache or anonymous memory */
-
-#define LODGE_ENTRY_WAS_DIRTY		BIT_ULL(54)	/* the dirty bit was cleared, so that the CPU logs the next write */
 #define LODGE_ENTRY_WAS_DIRTY_BIT	54
+#define LODGE_ENTRY_WAS_DIRTY		BIT_ULL(54)	/* dirty was cleared so that the CPU logs the next write */
 
 #define LODGE_ENTRY_BITS		9		/* index bits of a level */
 #define LODGE_ENTRIES			BIT(LODGE_ENTRY_BITS)

@@ -56,7 +56,7 @@ int lodge_dirty_log_clear(struct lodge_vm *vm, const struct kvm_clear_dirty_log 
  */
 void lodge_dirty_log_configure(struct lodge_vm *vm, u64 flags);
 
-/* Takes LODGE_REQ_LOG: whether the CPU logs the vCPU's writes follows its VM. 0 or -ENOMEM. The vCPU is held; may sleep. */
+/* After LODGE_REQ_LOG: have the CPU log the vCPU's writes, or not, as its VM wants. 0 or -ENOMEM. May sleep. */
 int lodge_dirty_follow(struct lodge_vcpu *vcpu);
 
 /* From the backend: the CPU logged the first write of @vcpu to a page. Interrupts off. */

@@ -79,7 +79,7 @@ struct lodge_mmu {
 	u32 nr_logged;			/* (a) slots with a dirty log; written under slots_lock */
 	bool dirty_initially_set;	/* (a) */
 	bool cpu_logs;			/* (a) the CPUs log first writes while there is a dirty log: dirty_cpu.c */
-	const struct lodge_memslot *moving;	/* (a) or NULL: logged, and its old place may still be in the CPUs' logs */
+	const struct lodge_memslot *moving;	/* (a) or NULL: its old place may be in the CPUs' logs still */
 
 	struct lodge_vm *vm;		/* (i) */
 	struct list_head link;		/* (n) in mm->mmus */
@@ -335,7 +335,7 @@ void lodge_dirty_flush(struct lodge_mmu *mmu);
 
 /*
  * dirty_cpu.c, where the CPU logs first writes; slots_lock. All that was written before a call of lodge_dirty_sync() is
- * marked after it. A change of slots, @old and @new (either may be NULL) as memslot_apply() has them, is embraced.
+ * marked after it. The other two stand around a change of slots from @old to @new, either of which may be NULL.
  */
 void lodge_dirty_cpu_begin(struct lodge_mmu *mmu, const struct lodge_memslot *old, const struct lodge_memslot *new);
 void lodge_dirty_cpu_end(struct lodge_mmu *mmu);
