@@ -67,7 +67,7 @@ static __always_inline void dirty_take(struct lodge_mmu *mmu, const struct lodge
 		else
 			out[i] &= atomic_long_fetch_andnot(out[i], (atomic_long_t *)&word[i]);
 		base = slot->base_gfn + (first + i) * BITS_PER_LONG;
-		if (mmu->cpu_logs)
+		if (unlikely(mmu->cpu_logs))
 			lodge_table_relog_pages(mmu, &cursor, base, out[i]);
 		else
 			lodge_table_protect_pages(mmu, &cursor, base, out[i]);

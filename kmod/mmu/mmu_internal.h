@@ -228,39 +228,9 @@ static inline void lodge_table_protect_pages(struct lodge_mmu *mmu, struct lodge
 	mmu->zapped += protected;
 }
 
-/* Whether the CPU had set dirty in a leaf that it may write: its next write is logged. */
-static inline bool lodge_table_relog_entry(u64 *ep, u64 entry)
-{
-	const u64 written = LODGE_ENTRY_WRITE | entry_dirty_mask();
-
-	if ((entry & written) != written)
-		return false;
-	/* Two steps: nobody but the CPU, which only sets dirty, changes the leaf meanwhile. */
-	if (!(entry & LODGE_ENTRY_WAS_DIRTY))
-		set_bit(LODGE_ENTRY_WAS_DIRTY_BIT, (unsigned long *)ep);
-	clear_bit(entry_accessed_bit() + 1, (unsigned long *)ep);
-	return true;
-}
-
-/* The same for pages whose writes the CPU logs: leaves keep their right. */
-static inline void lodge_table_relog_pages(struct lodge_mmu *mmu, struct lodge_protect_cursor *cursor,
-					   gfn_t base, unsigned long bits)
-{
-	bool cleared = false;
-	gfn_t gfn;
-	u64 *ep;
-
-	for (; bits; bits &= bits - 1) {
-		gfn = base + __ffs(bits);
-		if (gfn - cursor->base >= LODGE_ENTRIES)
-			lodge_table_seek(mmu, cursor, gfn);
-		if (!cursor->table)
-			continue;
-		ep = &cursor->table[gfn - cursor->base];
-		cleared |= lodge_table_relog_entry(ep, READ_ONCE(*ep));
-	}
-	mmu->zapped += cleared;
-}
+/* The same where the CPU logs writes: leaves keep their right, their next write is logged. */
+void lodge_table_relog_pages(struct lodge_mmu *mmu, struct lodge_protect_cursor *cursor, gfn_t base,
+			     unsigned long bits);
 
 bool lodge_table_test_young(struct lodge_mmu *mmu, gfn_t start, gfn_t end, bool clear);	/* shared */
 

@@ -309,6 +309,20 @@ void lodge_table_protect(struct lodge_mmu *mmu, gfn_t start, gfn_t end)
 	mmu->zapped += table_protect_range(mmu->root, lodge_nested.levels, start, table_end(end));
 }
 
+/* Whether the CPU had set dirty in a leaf that it may write: its next write is logged. */
+static bool table_relog_entry(u64 *ep, u64 entry)
+{
+	const u64 written = LODGE_ENTRY_WRITE | entry_dirty_mask();
+
+	if ((entry & written) != written)
+		return false;
+	/* Two steps: nobody but the CPU, which only sets dirty, changes the leaf meanwhile. */
+	if (!(entry & LODGE_ENTRY_WAS_DIRTY))
+		set_bit(LODGE_ENTRY_WAS_DIRTY_BIT, (unsigned long *)ep);
+	clear_bit(entry_accessed_bit() + 1, (unsigned long *)ep);
+	return true;
+}
+
 /*
  * lodge_table_push_protection() - move the write protection of tables on the way to a page down to the leaves
  * Context: lock exclusive. Nothing becomes writable that was not before; no flush.
@@ -331,7 +345,7 @@ void lodge_table_push_protection(struct lodge_mmu *mmu, gfn_t gfn)
 		/* A CPU not yet flushed may still set dirty below, hence a locked operation. */
 		for (i = 0; i < LODGE_ENTRIES; i++) {
 			if (level == 2 && READ_ONCE(mmu->cpu_logs))
-				lodge_table_relog_entry(&below[i], READ_ONCE(below[i]));
+				table_relog_entry(&below[i], READ_ONCE(below[i]));
 			else
 				lodge_table_protect_entry(&below[i], READ_ONCE(below[i]));
 		}
@@ -365,6 +379,26 @@ void lodge_table_seek(struct lodge_mmu *mmu, struct lodge_protect_cursor *cursor
 		}
 	}
 	cursor->table = table;
+}
+
+/* Context: lock exclusive. */
+void lodge_table_relog_pages(struct lodge_mmu *mmu, struct lodge_protect_cursor *cursor, gfn_t base,
+			     unsigned long bits)
+{
+	bool cleared = false;
+	gfn_t gfn;
+	u64 *ep;
+
+	for (; bits; bits &= bits - 1) {
+		gfn = base + __ffs(bits);
+		if (gfn - cursor->base >= LODGE_ENTRIES)
+			lodge_table_seek(mmu, cursor, gfn);
+		if (!cursor->table)
+			continue;
+		ep = &cursor->table[gfn - cursor->base];
+		cleared |= table_relog_entry(ep, READ_ONCE(*ep));
+	}
+	mmu->zapped += cleared;
 }
 
 static bool table_young_range(u64 *table, int level, gfn_t start, gfn_t end, bool clear)
