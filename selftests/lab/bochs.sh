@@ -47,21 +47,6 @@ bochs_image()
 	printf '%s\n' "$out"
 }
 
-# bochs_tool NAME SOURCE COMMAND...: prints the path of a small program made of
-# SOURCE by COMMAND, which writes to the name appended to it.
-bochs_tool()
-{
-	local name=$1 source=$2 out
-
-	shift 2
-	out=$LAB_CACHE/bochs/$name-$({ cat "$source"; echo "$@"; } | sha256sum | cut -c1-16)
-	if [ ! -s "$out" ]; then
-		mkdir -p "$LAB_CACHE/bochs"
-		"$@" "$source" -o "$out.$$" >&2 && mv "$out.$$" "$out" || return 1
-	fi
-	printf '%s\n' "$out"
-}
-
 machine_check()
 {
 	local model=${LAB_CPU%%,*} models
@@ -169,9 +154,9 @@ machine_start()
 
 	memory=${LAB_MEMORY%[MGmg]}
 	case $LAB_MEMORY in *[Gg]) memory=$((memory * 1024)) ;; esac
-	channel=$(bochs_tool channel "$LAB_DIR/bochs-channel.c" gcc -O2 -Wall -static) ||
+	channel=$(lab_tool channel "$LAB_DIR/bochs-channel.c" gcc -O2 -Wall -static) ||
 		lab_die "bochs-channel.c could not be built"
-	boot=$(bochs_tool boot "$LAB_DIR/bochs-boot.S" gcc -m32 -nostdlib -static -no-pie \
+	boot=$(lab_tool boot "$LAB_DIR/bochs-boot.S" gcc -m32 -nostdlib -static -no-pie \
 		-Wl,-Ttext=0x7c00,--oformat=binary,--build-id=none) ||
 		lab_die "bochs-boot.S could not be built"
 	MACHINE_INIT="$LAB_DIR/bochs-init $channel"

@@ -142,6 +142,21 @@ lab_slower()
 	esac
 }
 
+# lab_tool NAME SOURCE COMMAND...: prints the path of a small program made of
+# SOURCE by COMMAND, which writes to the name appended to it.
+lab_tool()
+{
+	local name=$1 source=$2 out
+
+	shift 2
+	out=$LAB_CACHE/tools/$name-$({ cat "$source"; echo "$@"; } | sha256sum | cut -c1-16)
+	if [ ! -s "$out" ]; then
+		mkdir -p "$LAB_CACHE/tools"
+		"$@" "$source" -o "$out.$$" >&2 && mv "$out.$$" "$out" || return 1
+	fi
+	printf '%s\n' "$out"
+}
+
 # lab_vmlinux IMAGE: prints the path of the ELF kernel inside a bzImage, kept in
 # the cache. Starting the ELF through its PVH entry saves the emulated machine
 # four seconds of decompression. See Documentation/arch/x86/boot.rst of Linux

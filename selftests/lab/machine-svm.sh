@@ -35,7 +35,7 @@ pulse()
 
 machine_start()
 {
-	local vmlinux initrd append
+	local vmlinux initrd append khz
 	local -a args
 
 	# Five-level paging is switched on by the code that unpacks the kernel, and a kernel
@@ -53,7 +53,11 @@ machine_start()
 	append+=" no_timer_check"
 	# From 6.12 on KVM would hold the CPU feature from its load, VM or not.
 	append+=" kvm.enable_virt_at_load=0 lab.run=$RUN $LAB_APPEND"
-	[ -n "$LAB_ICOUNT" ] || append+=" lab.pulse=y"
+	if [ -z "$LAB_ICOUNT" ]; then
+		# The build machine's own counter is what the CPUs count.
+		khz=$(lab_tool tsc-khz "$LAB_DIR/tsc-khz.c" gcc -O2 -Wall) || lab_die "no way to know the counter's rate"
+		append+=" lab.pulse=y tsc_early_khz=$("$khz")"
+	fi
 
 	args=(-nodefaults -no-user-config -display none -no-reboot
 		-M q35 -cpu "$LAB_CPU" -smp "$LAB_CPUS" -m "$LAB_MEMORY"
