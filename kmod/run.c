@@ -351,10 +351,12 @@ static int run_complete(struct lodge_vcpu *vcpu)
 	enum lodge_completion what = vcpu->completion;
 
 	vcpu->completion = LODGE_COMPLETE_NONE;
-	switch (what) {
-	case LODGE_COMPLETE_PORT:
+	/* A switch without a jump table is a search, and this the commonest. */
+	if (likely(what == LODGE_COMPLETE_PORT)) {
 		lodge_port_complete(vcpu);
 		return LODGE_EXIT_RESUME;
+	}
+	switch (what) {
 	case LODGE_COMPLETE_MOVE:
 		return lodge_move_complete(vcpu);
 	case LODGE_COMPLETE_EMULATE:
