@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # lab: cpus=1 seconds=400 memory=2G flags=lodge,icount,slow
 #
-# lodge bench: what it refuses, what it prints, that lodge's rows of VMs and
-# their memory keep their limits, and that a guest's boot is counted. The rows of
-# exits, and KVM beside lodge, are make bench's.
+# lodge bench: what it refuses, what it prints, and that lodge's rows of VMs and
+# their memory keep their limits. The rows of exits, and KVM beside lodge, are make
+# bench's.
 
 . "$(dirname "$0")/tool/common.sh"
 
@@ -33,27 +33,5 @@ tool bench --against /dev/null create destroy create-first fault fault-2m log-en
 	log-harvest-10 log-harvest-100 log-destroy memory-256
 [ "$STATUS" = 0 ] && [ "$(wc -l <out)" = 13 ]
 result $? "what VMs cost is within its limits"
-
-if [ "$LODGE_LAB" != svm ] || [ ! -e /sys/kernel/tracing/events/lodge/lodge_exit/hist ]; then
-	skip "the exits of a guest's boot are counted by reason" "it takes minutes there, or the kernel does not count them"
-	finish
-fi
-KINDS="boot-port boot-fault boot-msr boot-cpuid boot-control boot-hlt boot-window boot-host boot-other"
-# shellcheck disable=SC2086
-LIMIT=300 tool bench --against /dev/null -j boot boot-exits $KINDS
-[ "$STATUS" = 0 ] && python3 - <<'PYTHON'
-import json
-rows = {row["row"]: row for row in json.load(open("out"))}
-boot, exits = rows.pop("boot"), rows.pop("boot-exits")
-assert boot["unit"] == "ticks" and all(row["unit"] == "exits" for row in [exits, *rows.values()]), rows
-counts = {name: row["lodge"] for name, row in rows.items()}
-# Kernels ask for many leaves and write much to their serial port; they touch their memory, and sleep sometimes.
-assert all(counts[name] for name in counts if name != "boot-other"), counts
-assert counts["boot-port"] > 100 and counts["boot-cpuid"] > 100 and counts["boot-fault"] > 100, counts
-# One boot was measured, the other counted: but for the time of the host's interrupts they are the same.
-assert abs(sum(counts.values()) - exits["lodge"]) < exits["lodge"] / 50, (counts, exits)
-assert boot["lodge"] > 10**9, boot
-PYTHON
-result $? "the exits of a guest's boot are counted by reason"
 
 finish
