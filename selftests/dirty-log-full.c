@@ -137,16 +137,24 @@ static void begins_beside_another(void)
 	vm_free(vm);
 }
 
-static void moves_along(void)
+/* A vCPU whose log was full, and was read: each next write is a first one. */
+static struct vcpu *vcpu_with_log(struct vm *vm, u8 *mem)
 {
-	struct vm *vm = vm_create();
 	struct vcpu *vcpu = vcpu_add(vm, 0);
-	u8 *mem = memory_map(MADV_NOHUGEPAGE);
 
 	slot_set(vm, 1, KVM_MEM_LOG_DIRTY_PAGES, GPA, SIZE, mem);
 	vcpu_entry(vcpu, guest_writes);
 	write_pages(vcpu, GPA, 0, 1, PAGES);
 	log_expect(vm, 1, 0, 1, PAGES);
+	return vcpu;
+}
+
+static void moves_along(void)
+{
+	struct vm *vm = vm_create();
+	u8 *mem = memory_map(MADV_NOHUGEPAGE);
+	struct vcpu *vcpu = vcpu_with_log(vm, mem);
+
 	write_pages(vcpu, GPA, 7, 4, 100);
 	slot_set(vm, 1, KVM_MEM_LOG_DIRTY_PAGES, OTHER, SIZE, mem);
 	log_expect(vm, 1, 7, 4, 100);
@@ -159,13 +167,8 @@ static void moves_along(void)
 static void outlives_its_vcpu(void)
 {
 	struct vm *vm = vm_create();
-	struct vcpu *vcpu = vcpu_add(vm, 0);
-	u8 *mem = memory_map(MADV_NOHUGEPAGE);
+	struct vcpu *vcpu = vcpu_with_log(vm, memory_map(MADV_NOHUGEPAGE));
 
-	slot_set(vm, 1, KVM_MEM_LOG_DIRTY_PAGES, GPA, SIZE, mem);
-	vcpu_entry(vcpu, guest_writes);
-	write_pages(vcpu, GPA, 0, 1, PAGES);
-	log_expect(vm, 1, 0, 1, PAGES);
 	write_pages(vcpu, GPA, 3, 5, 90);
 	vcpu_close(vcpu);
 	log_expect(vm, 1, 3, 5, 90);
