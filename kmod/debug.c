@@ -112,7 +112,7 @@ int lodge_guest_debug_set(struct lodge_vcpu *vcpu, const struct kvm_guest_debug 
 	if (dbg->control & ~(u32)LODGE_GUESTDBG_VALID)
 		return -EINVAL;
 	if (dbg->control & (KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP)) {
-		if (vcpu->events.exception.pending)
+		if (vcpu->events.exception_pending)
 			return -EBUSY;
 		if (dbg->control & KVM_GUESTDBG_INJECT_DB)
 			lodge_queue_exception(vcpu, X86_TRAP_DB, false, 0);

@@ -49,12 +49,12 @@ void lodge_queue_exception(struct lodge_vcpu *vcpu, u8 vector, bool has_error, u
 	struct lodge_events *events = &vcpu->events;
 
 	lodge_vcpu_request_self(vcpu, LODGE_REQ_EVENT);
-	if (events->exception.pending || events->exception.injected) {
+	if (events->exception_pending || events->exception_injected) {
 		enum exception_class first = exception_class(events->exception.vector);
 
 		if (first == CLASS_DOUBLE) {
-			events->exception.pending = false;
-			events->exception.injected = false;
+			events->exception_pending = false;
+			events->exception_injected = false;
 			vcpu->triple_fault = true;
 			return;
 		}
@@ -67,8 +67,8 @@ void lodge_queue_exception(struct lodge_vcpu *vcpu, u8 vector, bool has_error, u
 	/* Real mode pushes no error codes: APM 2, 8.2. */
 	if (!(vcpu->cr0 & X86_CR0_PE))
 		has_error = false;
-	events->exception.pending = true;
-	events->exception.injected = false;
+	events->exception_pending = true;
+	events->exception_injected = false;
 	events->exception.vector = vector;
 	events->exception.has_error = has_error;
 	events->exception.error = has_error ? error : 0;
@@ -93,9 +93,9 @@ void lodge_requeue_exception(struct lodge_vcpu *vcpu, u8 vector, bool has_error,
 {
 	struct lodge_events *events = &vcpu->events;
 
-	if (events->exception.pending)
+	if (events->exception_pending)
 		return;		/* the new one came out of delivering this one and has absorbed it */
-	events->exception.injected = true;
+	events->exception_injected = true;
 	events->exception.vector = vector;
 	events->exception.has_error = has_error;
 	events->exception.error = error;
@@ -104,20 +104,20 @@ void lodge_requeue_exception(struct lodge_vcpu *vcpu, u8 vector, bool has_error,
 
 void lodge_requeue_interrupt(struct lodge_vcpu *vcpu, u8 vector)
 {
-	vcpu->events.interrupt.injected = true;
-	vcpu->events.interrupt.vector = vector;
+	vcpu->events.interrupt_injected = true;
+	vcpu->events.interrupt_vector = vector;
 }
 
 void lodge_requeue_nmi(struct lodge_vcpu *vcpu)
 {
-	vcpu->events.nmi.injected = true;
+	vcpu->events.nmi_injected = true;
 }
 
 void lodge_events_delivered(struct lodge_vcpu *vcpu)
 {
-	vcpu->events.exception.injected = false;
-	vcpu->events.interrupt.injected = false;
-	vcpu->events.nmi.injected = false;
+	vcpu->events.exception_injected = false;
+	vcpu->events.interrupt_injected = false;
+	vcpu->events.nmi_injected = false;
 }
 
 void lodge_vcpu_nmi(struct lodge_vcpu *vcpu)
@@ -128,7 +128,7 @@ void lodge_vcpu_nmi(struct lodge_vcpu *vcpu)
 
 void lodge_collect_nmis(struct lodge_vcpu *vcpu)
 {
-	unsigned int max = vcpu->events.nmi.masked || vcpu->events.nmi.injected ? 1 : NMI_PENDING_MAX;
+	unsigned int max = vcpu->events.nmi.masked || vcpu->events.nmi_injected ? 1 : NMI_PENDING_MAX;
 	unsigned int queued = atomic_xchg(&vcpu->nmi_queued, 0);
 
 	vcpu->events.nmi.pending = min(vcpu->events.nmi.pending + queued, max);
@@ -186,41 +186,41 @@ static bool events_inject_one(struct lodge_vcpu *vcpu)
 {
 	struct lodge_events *events = &vcpu->events;
 
-	if (events->exception.pending) {
+	if (events->exception_pending) {
 		if (unlikely(events->exception.has_payload))
 			exception_deliver_payload(vcpu);
-		events->exception.pending = false;
-		events->exception.injected = true;
+		events->exception_pending = false;
+		events->exception_injected = true;
 		exception_set_resume_flag(vcpu);
 		exception_drop_guard(vcpu);
 	}
-	if (events->exception.injected) {
+	if (events->exception_injected) {
 		lodge_op(inject_exception)(vcpu);
 		trace_lodge_inject(LODGE_INJECT_EXCEPTION, events->exception.vector, events->exception.error);
 		return true;
 	}
-	if (!events->nmi.injected && !events->interrupt.injected &&
+	if (!events->nmi_injected && !events->interrupt_injected &&
 	    events->nmi.pending && lodge_op(nmi_allowed)(vcpu) && !events_blocked(vcpu)) {
 		events->nmi.pending--;
-		events->nmi.injected = true;
+		events->nmi_injected = true;
 	}
-	if (events->nmi.injected) {
+	if (events->nmi_injected) {
 		lodge_op(inject_nmi)(vcpu);
 		trace_lodge_inject(LODGE_INJECT_NMI, X86_TRAP_NMI, 0);
 		return true;
 	}
-	if (!events->interrupt.injected && vcpu->lapic && lodge_irq_pending(vcpu) &&
+	if (!events->interrupt_injected && vcpu->lapic && lodge_irq_pending(vcpu) &&
 	    lodge_op(interrupt_allowed)(vcpu) && !events_blocked(vcpu)) {
 		int vector = lodge_irq_ack(vcpu);
 
 		if (vector >= 0) {
-			events->interrupt.injected = true;
-			events->interrupt.vector = vector;
+			events->interrupt_injected = true;
+			events->interrupt_vector = vector;
 		}
 	}
-	if (events->interrupt.injected) {
+	if (events->interrupt_injected) {
 		lodge_op(inject_interrupt)(vcpu);
-		trace_lodge_inject(LODGE_INJECT_INTERRUPT, events->interrupt.vector, 0);
+		trace_lodge_inject(LODGE_INJECT_INTERRUPT, events->interrupt_vector, 0);
 		return true;
 	}
 	return false;
@@ -268,7 +268,7 @@ void lodge_events_prepare(struct lodge_vcpu *vcpu)
 
 bool lodge_has_wake_event(struct lodge_vcpu *vcpu)
 {
-	if (vcpu->events.exception.pending || vcpu->events.interrupt.injected || vcpu->triple_fault)
+	if (vcpu->events.exception_pending || vcpu->events.interrupt_injected || vcpu->triple_fault)
 		return true;
 	if (lodge_vcpu_test_request(vcpu, LODGE_REQ_NMI) ||
 	    (vcpu->events.nmi.pending && lodge_op(nmi_allowed)(vcpu)))
@@ -283,8 +283,8 @@ bool lodge_has_wake_event(struct lodge_vcpu *vcpu)
 
 static bool events_take_user_interrupt(struct lodge_vcpu *vcpu)
 {
-	if (!lodge_op(interrupt_allowed)(vcpu) || vcpu->events.interrupt.injected || vcpu->events.nmi.injected ||
-	    vcpu->events.exception.pending || vcpu->events.exception.injected)
+	if (!lodge_op(interrupt_allowed)(vcpu) || vcpu->events.interrupt_injected || vcpu->events.nmi_injected ||
+	    vcpu->events.exception_pending || vcpu->events.exception_injected)
 		return false;
 	return events_accept_user_interrupt(vcpu);
 }
@@ -323,8 +323,8 @@ static void events_get_exception(struct lodge_vcpu *vcpu, struct kvm_vcpu_events
 	bool payload = READ_ONCE(vcpu->vm->exception_payload);
 
 	if (events->exception.vector != X86_TRAP_BP && events->exception.vector != X86_TRAP_OF) {
-		out->exception.injected = events->exception.injected || (events->exception.pending && !payload);
-		out->exception.pending = events->exception.pending && payload;
+		out->exception.injected = events->exception_injected || (events->exception_pending && !payload);
+		out->exception.pending = events->exception_pending && payload;
 	}
 	out->exception.nr = events->exception.vector;
 	out->exception.has_error_code = events->exception.has_error;
@@ -345,10 +345,10 @@ void lodge_vcpu_events_get(struct lodge_vcpu *vcpu, struct kvm_vcpu_events *out)
 	memset(out, 0, sizeof(*out));
 	out->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM;
 	events_get_exception(vcpu, out);
-	out->interrupt.injected = events->interrupt.injected;
-	out->interrupt.nr = events->interrupt.vector;
+	out->interrupt.injected = events->interrupt_injected;
+	out->interrupt.nr = events->interrupt_vector;
 	out->interrupt.shadow = lodge_op(get_interrupt_shadow)(vcpu);
-	out->nmi.injected = events->nmi.injected;
+	out->nmi.injected = events->nmi_injected;
 	out->nmi.pending = events->nmi.pending;
 	out->nmi.masked = events->nmi.masked;
 	if (READ_ONCE(vcpu->vm->triple_fault_event)) {
@@ -385,18 +385,18 @@ int lodge_vcpu_events_set(struct lodge_vcpu *vcpu, const struct kvm_vcpu_events 
 	if (!events_valid(vcpu, in))
 		return -EINVAL;
 	pending = (in->flags & KVM_VCPUEVENT_VALID_PAYLOAD) && in->exception.pending;
-	events->exception.pending = pending;
-	events->exception.injected = in->exception.injected && !pending;
+	events->exception_pending = pending;
+	events->exception_injected = in->exception.injected && !pending;
 	events->exception.vector = in->exception.nr;
 	events->exception.has_error = in->exception.has_error_code;
 	events->exception.error = in->exception.error_code;
 	events->exception.has_payload = pending && in->exception_has_payload;
 	events->exception.payload = in->exception_payload;
-	events->interrupt.injected = in->interrupt.injected;
-	events->interrupt.vector = in->interrupt.nr;
+	events->interrupt_injected = in->interrupt.injected;
+	events->interrupt_vector = in->interrupt.nr;
 	if (in->flags & KVM_VCPUEVENT_VALID_SHADOW)
 		lodge_op(set_interrupt_shadow)(vcpu, in->interrupt.shadow);
-	events->nmi.injected = in->nmi.injected;
+	events->nmi_injected = in->nmi.injected;
 	if (in->flags & KVM_VCPUEVENT_VALID_NMI_PENDING) {
 		atomic_set(&vcpu->nmi_queued, 0);
 		events->nmi.pending = min_t(unsigned int, in->nmi.pending, NMI_PENDING_MAX);

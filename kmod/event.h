@@ -14,8 +14,7 @@ void lodge_events_prepare(struct lodge_vcpu *vcpu);
 /* Whether an event must be handed over before the next entry although nobody requested it. */
 static inline bool lodge_events_in_flight(const struct lodge_vcpu *vcpu)
 {
-	return vcpu->events.exception.pending | vcpu->events.exception.injected |
-	       vcpu->events.interrupt.injected | vcpu->events.nmi.injected;
+	return vcpu->events.in_flight;
 }
 
 /* From the backend after an exit: all that was handed over counts as delivered, then what was not comes back. */

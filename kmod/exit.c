@@ -196,9 +196,9 @@ int lodge_exit_wrmsr(struct lodge_vcpu *vcpu)
 	if (exit_is_slow(vcpu, vcpu->msr_exits_defer))
 		return lodge_defer(vcpu, wrmsr_execute_slow);
 	ret = lodge_msr_set(vcpu, vcpu->gprs[LODGE_RCX], edx_eax(vcpu), false);
-	if (ret == -EAGAIN)
-		return lodge_defer(vcpu, wrmsr_execute_slow);
-	return wrmsr_finish(vcpu, ret);
+	if (unlikely(ret))
+		return ret == -EAGAIN ? lodge_defer(vcpu, wrmsr_execute_slow) : wrmsr_finish(vcpu, ret);
+	return wrmsr_finish(vcpu, 0);
 }
 
 /* Part of a port's answer goes where the instruction wants it: AL, AX, or EAX zero-extended. */

@@ -146,23 +146,23 @@ enum lodge_vcpu_mode { LODGE_OUTSIDE_GUEST, LODGE_IN_GUEST };
 
 /* Events on their way to the guest; no vendor's encoding. */
 struct lodge_events {
+	union {
+		struct {
+			bool exception_pending;		/* raised, not yet written to the hardware */
+			bool exception_injected;	/* its delivery was cut short: deliver again */
+			bool interrupt_injected, nmi_injected;	/* likewise */
+		};
+		u32 in_flight;		/* all at once: looked at before each entry */
+	};
 	struct {
-		bool pending;		/* raised, not yet written to the hardware */
-		bool injected;		/* its delivery was cut short: deliver again */
 		bool has_error;
 		bool has_payload;	/* payload not yet in CR2 or DR6 */
 		u8 vector;
 		u32 error;
 		u64 payload;
 	} exception;
+	u8 interrupt_vector;
 	struct {
-		bool injected;
-		bool soft;		/* INTn: the return address is behind the instruction */
-		u8 vector;
-		u8 insn_length;		/* of a soft interrupt */
-	} interrupt;
-	struct {
-		bool injected;
 		bool masked;		/* until IRET */
 		u8 pending;		/* at most 2 */
 	} nmi;

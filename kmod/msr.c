@@ -200,6 +200,10 @@ static int msr_misc_enable_set(struct lodge_vcpu *vcpu, u32 msr, u64 value, bool
 {
 	u64 changed = vcpu->misc_enable ^ value;
 
+	if (likely(!(changed & (MISC_ENABLE_READ_ONLY | MSR_IA32_MISC_ENABLE_EMON | MSR_IA32_MISC_ENABLE_MWAIT)))) {
+		vcpu->misc_enable = value;
+		return 0;
+	}
 	if (!host) {
 		if (changed & MISC_ENABLE_READ_ONLY)
 			return -EINVAL;

@@ -28,12 +28,10 @@ bool lodge_address_canonical(const struct lodge_vcpu *vcpu, u64 address)
 	return ((s64)(address << shift) >> shift) == (s64)address;
 }
 
-bool lodge_vcpu_in_long_code(struct lodge_vcpu *vcpu)
+bool lodge_vcpu_in_long_segment(struct lodge_vcpu *vcpu)
 {
 	struct kvm_segment cs;
 
-	if (!(vcpu->efer & EFER_LMA))
-		return false;
 	lodge_op(get_segment)(vcpu, LODGE_CS, &cs);
 	return cs.l;
 }
@@ -192,7 +190,7 @@ void lodge_regs_set(struct lodge_vcpu *vcpu, const struct kvm_regs *regs)
 	memcpy(vcpu->gprs, gprs, sizeof(gprs));
 	vcpu->rip = regs->rip;
 	vcpu->rflags = regs->rflags | X86_EFLAGS_FIXED;
-	vcpu->events.exception.pending = false;
+	vcpu->events.exception_pending = false;
 	lodge_vcpu_request_self(vcpu, LODGE_REQ_EVENT);
 }
 
@@ -221,8 +219,8 @@ void lodge_sregs_get(struct lodge_vcpu *vcpu, struct kvm_sregs *sregs)
 {
 	memset(sregs, 0, sizeof(*sregs));
 	sregs_get_common(vcpu, sregs);
-	if (vcpu->events.interrupt.injected)
-		set_bit(vcpu->events.interrupt.vector, (unsigned long *)sregs->interrupt_bitmap);
+	if (vcpu->events.interrupt_injected)
+		set_bit(vcpu->events.interrupt_vector, (unsigned long *)sregs->interrupt_bitmap);
 }
 
 static bool sregs_valid(struct lodge_vcpu *vcpu, const struct kvm_sregs *sregs)

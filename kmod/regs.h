@@ -26,8 +26,13 @@
 /* Whether an address is canonical for this guest (48 or 57 bits, by CR4.LA57). */
 bool lodge_address_canonical(const struct lodge_vcpu *vcpu, u64 address);
 
+bool lodge_vcpu_in_long_segment(struct lodge_vcpu *vcpu);	/* CS.L */
+
 /* 64-bit code, as opposed to compatibility mode. */
-bool lodge_vcpu_in_long_code(struct lodge_vcpu *vcpu);
+static inline bool lodge_vcpu_in_long_code(struct lodge_vcpu *vcpu)
+{
+	return (vcpu->efer & EFER_LMA) && lodge_vcpu_in_long_segment(vcpu);
+}
 
 /* A guest's own write: 0, or -EINVAL for #GP. APM 2, 3.1; SDM 3, 2.5. */
 int lodge_cr0_write(struct lodge_vcpu *vcpu, u64 cr0);

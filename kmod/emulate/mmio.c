@@ -438,8 +438,8 @@ int lodge_vcpu_emulate(struct lodge_vcpu *vcpu)
 	struct lodge_emulate *em = &vcpu->emulate;
 	enum lodge_emulate_result result;
 
-	if (unlikely(vcpu->events.exception.injected || vcpu->events.interrupt.injected ||
-		     vcpu->events.nmi.injected))
+	if (unlikely(vcpu->events.exception_injected || vcpu->events.interrupt_injected ||
+		     vcpu->events.nmi_injected))
 		return delivery_failed(vcpu);
 	emulate_load(vcpu);
 	emulate_load_bytes(vcpu);

@@ -27,7 +27,7 @@ void svm_inject_exception(struct lodge_vcpu *vcpu)
 
 void svm_inject_interrupt(struct lodge_vcpu *vcpu)
 {
-	to_svm(vcpu)->vmcb->control.event_inj = vcpu->events.interrupt.vector | SVM_EVENT_VALID |
+	to_svm(vcpu)->vmcb->control.event_inj = vcpu->events.interrupt_vector | SVM_EVENT_VALID |
 						SVM_EVENT_TYPE_INTR;
 }
 

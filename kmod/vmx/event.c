@@ -13,30 +13,15 @@
 #include "../event.h"
 #include "../irqchip/irqchip.h"
 
-/* Reasons of exits that can come in the middle of an event's delivery: SDM 3, 28.2.4. */
-#define VMX_MID_DELIVERY	(BIT_ULL(VMX_REASON_EXCEPTION) | BIT_ULL(VMX_REASON_TASK_SWITCH) | \
-				 BIT_ULL(VMX_REASON_EPT_VIOLATION) | BIT_ULL(VMX_REASON_EPT_MISCONFIG) | \
-				 BIT_ULL(VMX_REASON_PML_FULL))
-
 #define VMX_APIC_TPR		0x80	/* in the virtual-APIC page */
 
 /* Vectors that push an error code: SDM 3, table 6-1. */
 #define VECTORS_WITH_ERROR	(BIT(X86_TRAP_DF) | BIT(X86_TRAP_TS) | BIT(X86_TRAP_NP) | BIT(X86_TRAP_SS) | \
 				 BIT(X86_TRAP_GP) | BIT(X86_TRAP_PF) | BIT(X86_TRAP_AC))
 
-/* What the guest is in the shadow of, read once after an exit. */
-u32 vmx_shadow(struct vmx_vcpu *vmx)
-{
-	if (!vmx->shadow_known) {
-		vmx->shadow = vmcs_read(VMCS_GUEST_SHADOW);
-		vmx->shadow_known = true;
-	}
-	return vmx->shadow;
-}
-
 static void vmx_set_shadow(struct vmx_vcpu *vmx, u32 clear, u32 set)
 {
-	u32 shadow = (vmx_shadow(vmx) & ~clear) | set;
+	u32 shadow = (vmx->shadow & ~clear) | set;
 	unsigned long flags;
 
 	if (likely(shadow == vmx->shadow))
@@ -80,7 +65,7 @@ void vmx_inject_interrupt(struct lodge_vcpu *vcpu)
 		vmx_request_interrupt_window(vcpu);
 		return;
 	}
-	vmcs_write(VMCS_ENTRY_EVENT, vcpu->events.interrupt.vector | VMX_EVENT_VALID | VMX_EVENT_INTERRUPT);
+	vmcs_write(VMCS_ENTRY_EVENT, vcpu->events.interrupt_vector | VMX_EVENT_VALID | VMX_EVENT_INTERRUPT);
 }
 
 /* The CPU masks NMIs itself when the entry delivers one; a shadow that would forbid the entry ends with it. */
@@ -116,12 +101,13 @@ static void vmx_requeue(struct vmx_vcpu *vmx, u32 event, unsigned long error_fie
 	}
 }
 
-static void vmx_forget_injected(struct vmx_vcpu *vmx)
+/* After an exit, which has emptied the entry's event field. */
+void vmx_forget_injected(struct vmx_vcpu *vmx)
 {
 	struct lodge_vcpu *vcpu = &vmx->vcpu;
-	u8 vector = vcpu->events.interrupt.vector;
+	u8 vector = vcpu->events.interrupt_vector;
 
-	if (likely(!vcpu->events_injected))
+	if (!vcpu->events_injected)
 		return;
 	vcpu->events_injected = false;
 	lodge_events_delivered(vcpu);
@@ -131,12 +117,9 @@ static void vmx_forget_injected(struct vmx_vcpu *vmx)
 	}
 }
 
-/* After an exit, which has emptied the entry's event field. */
-void vmx_complete_injection(struct vmx_vcpu *vmx)
+void vmx_requeue_cut_short(struct vmx_vcpu *vmx)
 {
-	vmx_forget_injected(vmx);
-	if (unlikely(vmx->reason < 64 && (VMX_MID_DELIVERY & BIT_ULL(vmx->reason))))
-		vmx_requeue(vmx, vmcs_read(VMCS_DELIVERY_EVENT), VMCS_DELIVERY_ERROR);
+	vmx_requeue(vmx, vmcs_read(VMCS_DELIVERY_EVENT), VMCS_DELIVERY_ERROR);
 }
 
 void vmx_cancel_injection(struct lodge_vcpu *vcpu)
@@ -153,12 +136,12 @@ void vmx_cancel_injection(struct lodge_vcpu *vcpu)
 
 bool vmx_interrupt_allowed(struct lodge_vcpu *vcpu)
 {
-	return (vcpu->rflags & X86_EFLAGS_IF) && !(vmx_shadow(to_vmx(vcpu)) & (VMX_SHADOW_STI | VMX_SHADOW_MOV_SS));
+	return (vcpu->rflags & X86_EFLAGS_IF) && !(to_vmx(vcpu)->shadow & (VMX_SHADOW_STI | VMX_SHADOW_MOV_SS));
 }
 
 bool vmx_nmi_allowed(struct lodge_vcpu *vcpu)
 {
-	return !(vmx_shadow(to_vmx(vcpu)) & (VMX_SHADOW_STI | VMX_SHADOW_MOV_SS | VMX_SHADOW_NMI));
+	return !(to_vmx(vcpu)->shadow & (VMX_SHADOW_STI | VMX_SHADOW_MOV_SS | VMX_SHADOW_NMI));
 }
 
 void vmx_request_interrupt_window(struct lodge_vcpu *vcpu)
@@ -173,7 +156,7 @@ void vmx_request_nmi_window(struct lodge_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
-	if (vmx_shadow(vmx) & VMX_SHADOW_STI)
+	if (vmx->shadow & VMX_SHADOW_STI)
 		vmx_request_interrupt_window(vcpu);
 	else
 		vmx_set_proc(vmx, vmx->proc | VMX_PROC_NMI_WINDOW);
@@ -202,12 +185,13 @@ void vmx_update_tpr(struct lodge_vcpu *vcpu)
 		vmx->tpr_threshold = threshold;
 		vmcs_write(VMCS_TPR_THRESHOLD, threshold);
 	}
-	vmx->apic_page[VMX_APIC_TPR] = vcpu->cr8 << 4;
+	vmx->tpr = vcpu->cr8 << 4;
+	vmx->apic_page[VMX_APIC_TPR] = vmx->tpr;
 }
 
 u32 vmx_get_interrupt_shadow(struct lodge_vcpu *vcpu)
 {
-	u32 shadow = vmx_shadow(to_vmx(vcpu));
+	u32 shadow = to_vmx(vcpu)->shadow;
 
 	return (shadow & VMX_SHADOW_STI ? KVM_X86_SHADOW_INT_STI : 0) |
 	       (shadow & VMX_SHADOW_MOV_SS ? KVM_X86_SHADOW_INT_MOV_SS : 0);
@@ -223,6 +207,7 @@ void vmx_set_interrupt_shadow(struct lodge_vcpu *vcpu, u32 shadow)
 	else if (shadow & KVM_X86_SHADOW_INT_STI)
 		set = VMX_SHADOW_STI;
 	vmx_set_shadow(to_vmx(vcpu), VMX_SHADOW_STI | VMX_SHADOW_MOV_SS, set);
+	vcpu->shadow = set;
 }
 
 /*

@@ -11,28 +11,47 @@
 #include "../backend.h"
 #include "../exit.h"
 
-/* Behind the instruction that exited. Compatibility mode and older ones have 32 bits. */
-static u64 vmx_next_rip(struct lodge_vcpu *vcpu)
-{
-	u64 next = vcpu->rip + vmcs_read(VMCS_INSN_LENGTH);
+/* Exits that stand for an instruction which common code executes once it knows where the next one begins. */
+#define VMX_INSTRUCTIONS	(BIT_ULL(VMX_REASON_CPUID) | BIT_ULL(VMX_REASON_RDMSR) | BIT_ULL(VMX_REASON_WRMSR) | \
+				 BIT_ULL(VMX_REASON_HLT) | BIT_ULL(VMX_REASON_VMCALL) | BIT_ULL(VMX_REASON_PAUSE) | \
+				 BIT_ULL(VMX_REASON_XSETBV) | BIT_ULL(VMX_REASON_INVD) | \
+				 BIT_ULL(VMX_REASON_WBINVD) | BIT_ULL(VMX_REASON_MONITOR) | \
+				 BIT_ULL(VMX_REASON_MWAIT))
 
-	if (unlikely((next ^ vcpu->rip) >> 32) && !lodge_vcpu_in_long_code(vcpu))
-		next = (u32)next;
-	return next;
+/*
+ * Behind the instruction that exited, into *@next. False: that is beyond 4 GiB and this was not, which compatibility mode
+ * and older ones do not do. Whoever handles that does so in a function of its own, so that others need no stack.
+ */
+static __always_inline bool vmx_next_rip(const struct lodge_vcpu *vcpu, u64 *next)
+{
+	*next = vcpu->rip + vmcs_read(VMCS_INSN_LENGTH);
+	return likely(!((*next ^ vcpu->rip) >> 32));
 }
 
-static int vmx_exit_port(struct vmx_vcpu *vmx)
+static void vmx_wrap_rip(struct lodge_vcpu *vcpu, u64 *next)
 {
-	struct lodge_exit_io *io = &vmx->vcpu.io;
+	if (!lodge_vcpu_in_long_code(vcpu))
+		*next = (u32)*next;
+}
+
+static noinline int vmx_exit_port_wrapped(struct lodge_vcpu *vcpu)
+{
+	vmx_wrap_rip(vcpu, &vcpu->io.next_rip);
+	return lodge_exit_io(vcpu);
+}
+
+static __always_inline int vmx_exit_port(struct vmx_vcpu *vmx)
+{
+	struct lodge_vcpu *vcpu = &vmx->vcpu;
+	struct lodge_exit_io *io = &vcpu->io;
 	u32 info = vmcs_read(VMCS_QUALIFICATION);
 
 	if (unlikely(info & VMX_PORT_STRING))
-		return lodge_exit_io_string(&vmx->vcpu);
+		return lodge_exit_io_string(vcpu);
 	io->port = info >> VMX_PORT_NUMBER_SHIFT;
 	io->size = (info & VMX_PORT_SIZE) + 1;
 	io->in = info & VMX_PORT_IN;
-	io->next_rip = vmx_next_rip(&vmx->vcpu);
-	return lodge_exit_io(&vmx->vcpu);
+	return vmx_next_rip(vcpu, &io->next_rip) ? lodge_exit_io(vcpu) : vmx_exit_port_wrapped(vcpu);
 }
 
 /* An IRET that faulted after it unmasked NMIs will execute again: SDM 3, 28.2.3. */
@@ -42,12 +61,13 @@ static void vmx_remask_nmis(struct vmx_vcpu *vmx)
 		vmx_set_nmi_mask(&vmx->vcpu, true);
 }
 
-static int vmx_exit_ept_violation(struct vmx_vcpu *vmx)
+static noinline int vmx_exit_ept_violation(struct vmx_vcpu *vmx)
 {
 	u64 info = vmcs_read(VMCS_QUALIFICATION);
 	u32 access = info & VMX_EPT_FETCH ? LODGE_ACCESS_EXEC :
 		     info & VMX_EPT_WRITE ? LODGE_ACCESS_WRITE : LODGE_ACCESS_READ;
 
+	vmx_requeue_cut_short(vmx);
 	if (unlikely(info & VMX_EPT_NMI_UNBLOCKED))
 		vmx_remask_nmis(vmx);
 	/* The access had passed the guest's own tables: its GPA is the operand's. */
@@ -58,6 +78,7 @@ static int vmx_exit_ept_violation(struct vmx_vcpu *vmx)
 /* It has bit 12 in common with an EPT violation: SDM 3, 28.2.1. */
 static int vmx_exit_log_full(struct vmx_vcpu *vmx)
 {
+	vmx_requeue_cut_short(vmx);
 	if (unlikely(vmcs_read(VMCS_QUALIFICATION) & VMX_EPT_NMI_UNBLOCKED))
 		vmx_remask_nmis(vmx);
 	vmx_pml_restart(vmx);
@@ -66,6 +87,7 @@ static int vmx_exit_log_full(struct vmx_vcpu *vmx)
 
 static int vmx_exit_ept_misconfig(struct vmx_vcpu *vmx)
 {
+	vmx_requeue_cut_short(vmx);
 	vmx_report_misconfig(vmx, vmcs_read(VMCS_GPA));
 	return lodge_exit_unknown(&vmx->vcpu);
 }
@@ -87,6 +109,7 @@ static int vmx_exit_exception(struct vmx_vcpu *vmx)
 {
 	u32 event = vmcs_read(VMCS_EXIT_EVENT);
 
+	vmx_requeue_cut_short(vmx);
 	if ((event & VMX_EVENT_TYPE) == VMX_EVENT_NMI)
 		return vmx_exit_nmi();
 	if (unlikely(event & VMX_EVENT_NMI_UNBLOCKED))
@@ -146,23 +169,23 @@ static noinline int vmx_exit_entry_failed(struct vmx_vcpu *vmx)
 	return lodge_exit_entry_failed(&vmx->vcpu, vmx_exit_reason(&vmx->vcpu));
 }
 
-/* Exits that are instructions which common code executes, once it knows where the next one begins. */
-static int vmx_exit_instruction(struct vmx_vcpu *vmx)
+/* Without jump tables a switch is a search: the commonest first. */
+static __always_inline int vmx_execute(struct vmx_vcpu *vmx)
 {
 	struct lodge_vcpu *vcpu = &vmx->vcpu;
+	u32 reason = vmx->reason;
 
-	vcpu->next_rip = vmx_next_rip(vcpu);
-	switch (vmx->reason) {
-	case VMX_REASON_CPUID:
-		return lodge_exit_cpuid(vcpu);
-	case VMX_REASON_RDMSR:
-		return lodge_exit_rdmsr(vcpu);
-	case VMX_REASON_WRMSR:
+	if (reason == VMX_REASON_WRMSR)
 		return lodge_exit_wrmsr(vcpu);
+	if (reason == VMX_REASON_CPUID)
+		return lodge_exit_cpuid(vcpu);
+	if (reason == VMX_REASON_RDMSR)
+		return lodge_exit_rdmsr(vcpu);
+	if (reason == VMX_REASON_VMCALL)
+		return lodge_exit_hypercall(vcpu);
+	switch (reason) {
 	case VMX_REASON_HLT:
 		return lodge_exit_hlt(vcpu);
-	case VMX_REASON_VMCALL:
-		return lodge_exit_hypercall(vcpu);
 	case VMX_REASON_PAUSE:
 		return lodge_exit_pause(vcpu);
 	case VMX_REASON_XSETBV:
@@ -175,30 +198,25 @@ static int vmx_exit_instruction(struct vmx_vcpu *vmx)
 	}
 }
 
-int vmx_handle_exit(struct lodge_vcpu *vcpu)
+static noinline int vmx_execute_wrapped(struct vmx_vcpu *vmx)
 {
-	struct vmx_vcpu *vmx = to_vmx(vcpu);
+	vmx_wrap_rip(&vmx->vcpu, &vmx->vcpu.next_rip);
+	return vmx_execute(vmx);
+}
+
+static __always_inline int vmx_exit_instruction(struct vmx_vcpu *vmx)
+{
+	return vmx_next_rip(&vmx->vcpu, &vmx->vcpu.next_rip) ? vmx_execute(vmx) : vmx_execute_wrapped(vmx);
+}
+
+static noinline int vmx_handle_other(struct vmx_vcpu *vmx)
+{
+	struct lodge_vcpu *vcpu = &vmx->vcpu;
 
 	switch (vmx->reason) {
 	case VMX_REASON_INTERRUPT:
 	case VMX_REASON_INIT:
 		return lodge_exit_host_event(vcpu);
-	case VMX_REASON_PORT:
-		return vmx_exit_port(vmx);
-	case VMX_REASON_EPT_VIOLATION:
-		return vmx_exit_ept_violation(vmx);
-	case VMX_REASON_CPUID:
-	case VMX_REASON_RDMSR:
-	case VMX_REASON_WRMSR:
-	case VMX_REASON_HLT:
-	case VMX_REASON_VMCALL:
-	case VMX_REASON_PAUSE:
-	case VMX_REASON_XSETBV:
-	case VMX_REASON_INVD:
-	case VMX_REASON_WBINVD:
-	case VMX_REASON_MONITOR:
-	case VMX_REASON_MWAIT:
-		return vmx_exit_instruction(vmx);
 	case VMX_REASON_PML_FULL:
 		return vmx_exit_log_full(vmx);
 	case VMX_REASON_INTERRUPT_WINDOW:
@@ -229,9 +247,26 @@ int vmx_handle_exit(struct lodge_vcpu *vcpu)
 		return vmx_exit_machine_check();
 	case VMX_REASON_EPT_MISCONFIG:
 		return vmx_exit_ept_misconfig(vmx);
+	case VMX_REASON_TASK_SWITCH:
+		vmx_requeue_cut_short(vmx);
+		return lodge_exit_unknown(vcpu);
 	default:
 		return vmx->reason & VMX_REASON_ENTRY_FAILED ? vmx_exit_entry_failed(vmx) : lodge_exit_unknown(vcpu);
 	}
+}
+
+/* The frequent ones, in a function that needs no stack. */
+int vmx_handle_exit(struct lodge_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+
+	if (likely(vmx->reason == VMX_REASON_PORT))
+		return vmx_exit_port(vmx);
+	if (vmx->reason < 64 && (VMX_INSTRUCTIONS & BIT_ULL(vmx->reason)))
+		return vmx_exit_instruction(vmx);
+	if (vmx->reason == VMX_REASON_EPT_VIOLATION)
+		return vmx_exit_ept_violation(vmx);
+	return vmx_handle_other(vmx);
 }
 
 unsigned int vmx_get_insn_bytes(struct lodge_vcpu *vcpu, const u8 **bytes)

@@ -106,14 +106,20 @@ void vmx_set_segment(struct lodge_vcpu *vcpu, enum lodge_segment seg, const stru
 	vmx_release(vmx, flags);
 }
 
-static u64 vmx_read_field(struct lodge_vcpu *vcpu, unsigned long field)
+static noinline u64 vmx_read_field_outside(struct vmx_vcpu *vmx, unsigned long field)
 {
-	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	unsigned long flags = vmx_hold(vmx);
 	u64 value = vmcs_read(field);
 
 	vmx_release(vmx, flags);
 	return value;
+}
+
+static u64 vmx_read_field(struct lodge_vcpu *vcpu, unsigned long field)
+{
+	struct vmx_vcpu *vmx = to_vmx(vcpu);
+
+	return likely(vmx->in_section) ? vmcs_read(field) : vmx_read_field_outside(vmx, field);
 }
 
 u64 vmx_get_segment_base(struct lodge_vcpu *vcpu, enum lodge_segment seg)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Into the guest and back on VT-x, and what is done once for a whole section of entries. Interrupts are off throughout.
- * RIP and RFLAGS are read at each exit; RSP, CR3, CR0.TS and the interrupt shadow, which nothing in a section asks for,
+ * RIP, RFLAGS and the interrupt shadow are read at each exit; RSP, CR3 and CR0.TS, which nothing in a section asks for,
  * when it ends.
  */
 #include "vmx.h"
@@ -64,7 +64,7 @@ void vmx_section_leave(struct lodge_vcpu *vcpu)
 	vcpu->gprs[LODGE_RSP] = vmx->rsp;
 	vcpu->cr3 = vmcs_read(VMCS_GUEST_CR3);
 	vcpu->cr0 = (vcpu->cr0 & ~(u64)X86_CR0_TS) | (vmcs_read(VMCS_GUEST_CR0) & X86_CR0_TS);
-	vcpu->events.nmi.masked = vmx_shadow(vmx) & VMX_SHADOW_NMI;
+	vcpu->events.nmi.masked = vmx->shadow & VMX_SHADOW_NMI;
 	if (unlikely(vmx->drs_loaded))
 		vmx_unload_debugregs(vmx);
 	vmx_host_leave(vmx, cpu);
@@ -85,13 +85,14 @@ void vmx_flush_tlb(struct lodge_vcpu *vcpu)
 static void vmx_sync_tpr(struct vmx_vcpu *vmx)
 {
 	struct lodge_vcpu *vcpu = &vmx->vcpu;
-	u64 cr8 = READ_ONCE(vmx->apic_page[VMX_APIC_TPR]) >> 4;
+	u8 tpr = READ_ONCE(vmx->apic_page[VMX_APIC_TPR]);
 
-	if (likely(cr8 == vcpu->cr8))
+	if (likely(tpr == vmx->tpr))
 		return;
-	vcpu->cr8 = cr8;
+	vmx->tpr = tpr;
+	vcpu->cr8 = tpr >> 4;
 	if (vcpu->lapic)
-		lodge_lapic_cr8_set(vcpu, cr8);
+		lodge_lapic_cr8_set(vcpu, vcpu->cr8);
 }
 
 /* The guest did not run: either VMX operation is gone and the VM with it, or the CPU does not like the VMCS. */
@@ -106,17 +107,16 @@ static noinline void vmx_not_entered(struct vmx_vcpu *vmx, int why)
 	vmx_cancel_injection(&vmx->vcpu);
 }
 
-static void vmx_write_flags(struct vmx_vcpu *vmx)
+/* A debugger steps through the guest: its trap flag is not the guest's. Calls, so that nobody else pays for it. */
+static noinline void vmx_step_entry(struct vmx_vcpu *vmx)
 {
-	struct lodge_vcpu *vcpu = &vmx->vcpu;
-	u64 rflags = vcpu->rflags;
+	vmx->rflags = vmx->vcpu.rflags | X86_EFLAGS_TF | X86_EFLAGS_RF;
+	vmcs_write(VMCS_GUEST_RFLAGS, vmx->rflags);
+}
 
-	if (unlikely(vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP))
-		rflags |= X86_EFLAGS_TF | X86_EFLAGS_RF;
-	if (vmx->rflags != rflags) {
-		vmx->rflags = rflags;
-		vmcs_write(VMCS_GUEST_RFLAGS, rflags);
-	}
+static noinline void vmx_step_exit(struct lodge_vcpu *vcpu)
+{
+	vcpu->rflags &= ~(u64)(X86_EFLAGS_TF | X86_EFLAGS_RF);
 }
 
 void vmx_run(struct lodge_vcpu *vcpu)
@@ -126,7 +126,12 @@ void vmx_run(struct lodge_vcpu *vcpu)
 
 	if (vmx->rip != vcpu->rip)
 		vmcs_write(VMCS_GUEST_RIP, vcpu->rip);
-	vmx_write_flags(vmx);
+	if (unlikely(vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP)) {
+		vmx_step_entry(vmx);
+	} else if (vmx->rflags != vcpu->rflags) {
+		vmx->rflags = vcpu->rflags;
+		vmcs_write(VMCS_GUEST_RFLAGS, vcpu->rflags);
+	}
 	if (unlikely(native_read_cr2() != vcpu->cr2))
 		native_write_cr2(vcpu->cr2);
 
@@ -139,15 +144,15 @@ void vmx_run(struct lodge_vcpu *vcpu)
 
 	vmx->launched = true;
 	vmx->reason = vmcs_read(VMCS_EXIT_REASON);
-	vmx->rip = vmcs_read(VMCS_GUEST_RIP);
-	vmx->rflags = vmcs_read(VMCS_GUEST_RFLAGS);
-	vmx->shadow_known = false;
-	vcpu->rip = vmx->rip;
-	vcpu->rflags = vmx->rflags;
+	vcpu->rip = vmx->rip = vmcs_read(VMCS_GUEST_RIP);
+	vcpu->rflags = vmx->rflags = vmcs_read(VMCS_GUEST_RFLAGS);
+	vmx->shadow = vmcs_read(VMCS_GUEST_SHADOW);
+	vcpu->shadow = vmx->shadow & (VMX_SHADOW_STI | VMX_SHADOW_MOV_SS);
 	if (unlikely(vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP))
-		vcpu->rflags &= ~(u64)(X86_EFLAGS_TF | X86_EFLAGS_RF);
+		vmx_step_exit(vcpu);
 	if (unlikely(vmx->drs_loaded))
 		vmx_read_debugregs(vmx);
 	vmx_sync_tpr(vmx);
-	vmx_complete_injection(vmx);
+	if (unlikely(vcpu->events_injected))
+		vmx_forget_injected(vmx);
 }

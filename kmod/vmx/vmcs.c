@@ -216,8 +216,6 @@ int vmx_vcpu_init(struct lodge_vcpu *vcpu)
 		    (lodge_nested.levels - 1) << VMX_EPTP_LEVELS_SHIFT;
 	if (lodge_nested.has_ad)
 		vmx->eptp |= VMX_EPTP_ACCESSED_DIRTY;
-	/* A shadow is not read at each exit: to end one is asked for every time, and cheap. */
-	vcpu->shadow = true;
 
 	/* VMCLEAR makes a VMCS of a page: SDM 3, 25.11.3. */
 	local_irq_save(flags);
@@ -276,7 +274,7 @@ void vmx_vcpu_reset(struct lodge_vcpu *vcpu, bool init)
 	vmcs_write(VMCS_GUEST_PENDING_DEBUG, 0);
 	vmcs_write(VMCS_ENTRY_EVENT, 0);
 	vmx->shadow = 0;
-	vmx->shadow_known = true;
+	vcpu->shadow = false;
 	vmx->interrupt_held = false;
 	vmx_clear_windows(vmx, VMX_PROC_INTERRUPT_WINDOW | VMX_PROC_NMI_WINDOW);
 	vcpu->events.nmi.masked = false;

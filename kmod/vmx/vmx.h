@@ -25,14 +25,14 @@ struct vmx_vcpu {
 	u64 rip, rflags;
 	u64 host_rsp;
 	u32 reason;			/* of the last exit */
-	u32 shadow;			/* VMX_SHADOW_*, while shadow_known */
-	bool shadow_known;
+	u32 shadow;			/* VMX_SHADOW_* */
 	bool launched;			/* VMRESUME, not VMLAUNCH */
 	bool in_section;
 	bool drs_loaded;		/* guest DR0-3, DR6 are in the CPU; MOV DR does not exit */
 	bool interrupt_held;		/* what was handed over cannot go in yet: the window is open */
 	u32 proc, proc2;		/* the controls of that name */
 	u32 tpr_threshold;
+	u8 tpr;				/* in apic_page, as last seen */
 	u64 rsp, tsc_offset;
 
 	/* Once a section: what VM exits load for the host. (v) */
@@ -140,7 +140,8 @@ void vmx_inject_exception(struct lodge_vcpu *vcpu);
 void vmx_inject_interrupt(struct lodge_vcpu *vcpu);
 void vmx_inject_nmi(struct lodge_vcpu *vcpu);
 void vmx_cancel_injection(struct lodge_vcpu *vcpu);
-void vmx_complete_injection(struct vmx_vcpu *vmx);
+void vmx_forget_injected(struct vmx_vcpu *vmx);
+void vmx_requeue_cut_short(struct vmx_vcpu *vmx);	/* by this exit, which is one that can come in the middle */
 bool vmx_interrupt_allowed(struct lodge_vcpu *vcpu);
 bool vmx_nmi_allowed(struct lodge_vcpu *vcpu);
 void vmx_request_interrupt_window(struct lodge_vcpu *vcpu);
@@ -148,7 +149,6 @@ void vmx_request_nmi_window(struct lodge_vcpu *vcpu);
 void vmx_clear_windows(struct vmx_vcpu *vmx, u32 windows);
 void vmx_set_nmi_mask(struct lodge_vcpu *vcpu, bool masked);
 void vmx_update_tpr(struct lodge_vcpu *vcpu);
-u32 vmx_shadow(struct vmx_vcpu *vmx);
 void vmx_check_shadow(struct vmx_vcpu *vmx);
 u32 vmx_get_interrupt_shadow(struct lodge_vcpu *vcpu);
 void vmx_set_interrupt_shadow(struct lodge_vcpu *vcpu, u32 shadow);
