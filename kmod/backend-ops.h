@@ -23,7 +23,7 @@ LODGE_OP(void, cpuid_changed, (struct lodge_vcpu *vcpu))	/* intercepts that foll
 /* Preemption off, interrupts on: the vCPU is about to run on this CPU for the first time since it ran elsewhere. */
 LODGE_OP(void, vcpu_leave_cpu, (struct lodge_vcpu *vcpu))	/* vcpu->cpu is the old one still, or -1 */
 
-/* The CPU's own log of written pages, where lodge_nested.logs_writes; each of them goes to lodge_dirty_logged(). */
+/* The CPU's own log of written pages, where lodge_nested.logs_writes; they go to lodge_dirty_logged(). */
 LODGE_OP(int, log_writes, (struct lodge_vcpu *vcpu, bool on))	/* the vCPU's thread, not in the guest: 0 or -ENOMEM */
 LODGE_OP(void, drain_log, (struct lodge_vcpu *vcpu))	/* any thread, the vCPU may run: what it wrote up to now */
 

@@ -123,11 +123,21 @@ static bool host_mitigates(void)
 	       strncmp(text, "Vulnerable", strlen("Vulnerable"));
 }
 
+static bool cpu_logs_writes(void)
+{
+	char text[8];
+
+	return lodge_host_vmx_flag("pml") && lodge_host_read("/sys/module/lodge/parameters/pml", text, sizeof(text)) &&
+	       *text == 'Y';
+}
+
 /* 0: nothing is promised. */
 static unsigned int row_limit(const struct bench *bench, const struct bench_row *row)
 {
 	if (!bench->instructions && !row->unit)
 		return 0;
+	if (row->limit_logged && cpu_logs_writes())
+		return row->limit_logged;
 	if (!row->limit_next_rip || !cpu_tells_next_rip())
 		return row->limit;
 	return host_mitigates() ? row->limit_next_rip : row->limit_unmitigated;

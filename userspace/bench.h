@@ -54,6 +54,7 @@ struct bench_machine {
  * @limit: what it may cost in instructions; 0: nothing is promised
  * @limit_next_rip: the same where the CPU tells the next instruction's address; 0: no other
  * @limit_unmitigated: the same where it does and the host mitigates nothing; 0: no other
+ * @limit_logged: the same where the CPU logs first writes, which a harvest then collects; 0: no other
  */
 struct bench_row {
 	const char *name;
@@ -62,7 +63,7 @@ struct bench_row {
 	unsigned int count;
 	const char *unit;
 	bool bare, slow, in_kernel;
-	unsigned int limit, limit_next_rip, limit_unmitigated;
+	unsigned int limit, limit_next_rip, limit_unmitigated, limit_logged;
 };
 
 /** lodge_bench_exit_rows() - the rows of exits; @nr: their number */

@@ -132,25 +132,13 @@ static void check_amd(struct check *check)
 	check_feature(check, "vgif", d & 1u << 16, false);
 }
 
-/* VT-x tells its abilities in MSRs, which the kernel shows as "vmx flags". */
 static void check_intel(struct check *check)
 {
-	FILE *file = fopen("/proc/cpuinfo", "re");
-	char line[4096], flags[4096] = " ";
-
-	while (file && fgets(line, sizeof(line), file))
-		if (!strncmp(line, "vmx flags", 9) && strchr(line, ':')) {
-			line[strcspn(line, "\n")] = ' ';
-			snprintf(flags, sizeof(flags), "%s", strchr(line, ':') + 1);
-			break;
-		}
-	if (file)
-		fclose(file);
-	check_feature(check, "ept", strstr(flags, " ept "), true);
-	check_feature(check, "unrestricted", strstr(flags, " unrestricted_guest "), true);
-	check_feature(check, "vpid", strstr(flags, " vpid "), false);
-	check_feature(check, "apicv", strstr(flags, " apicv "), false);
-	check_feature(check, "pml", strstr(flags, " pml "), false);
+	check_feature(check, "ept", lodge_host_vmx_flag("ept"), true);
+	check_feature(check, "unrestricted", lodge_host_vmx_flag("unrestricted_guest"), true);
+	check_feature(check, "vpid", lodge_host_vmx_flag("vpid"), false);
+	check_feature(check, "apicv", lodge_host_vmx_flag("apicv"), false);
+	check_feature(check, "pml", lodge_host_vmx_flag("pml"), false);
 }
 
 static bool module_is_installed(void)

@@ -86,6 +86,25 @@ const char *lodge_host_holder(void)
 	return NULL;
 }
 
+bool lodge_host_vmx_flag(const char *name)
+{
+	FILE *file = fopen("/proc/cpuinfo", "re");
+	char line[4096], word[64];
+	bool found = false;
+
+	snprintf(word, sizeof(word), " %s ", name);
+	while (file && fgets(line, sizeof(line), file)) {
+		if (strncmp(line, "vmx flags", 9))
+			continue;
+		line[strcspn(line, "\n")] = ' ';
+		found = strstr(line, word);
+		break;
+	}
+	if (file)
+		fclose(file);
+	return found;
+}
+
 bool lodge_host_read(const char *path, char *text, size_t size)
 {
 	FILE *file = fopen(path, "re");

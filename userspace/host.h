@@ -49,6 +49,12 @@ struct lodge_host_module lodge_host_module(const char *name);
 const char *lodge_host_holder(void);
 
 /**
+ * lodge_host_vmx_flag() - whether VT-x here can do something
+ * @name: as the kernel calls it in /proc/cpuinfo, where it shows what the CPU tells in MSRs
+ */
+bool lodge_host_vmx_flag(const char *name);
+
+/**
  * lodge_host_read() - first line of a small file, without newline
  * @path: file
  * @text: room

@@ -10,21 +10,34 @@
 #include "../backend.h"
 #include "mmu_internal.h"
 
-void lodge_dirty_logged(struct lodge_vcpu *vcpu, gpa_t gpa)
+static void dirty_mark_moving(struct lodge_vcpu *vcpu, const struct lodge_memslot *slot, const u64 *gpas,
+			      unsigned int n)
 {
-	struct lodge_mmu *mmu = vcpu->vm->mmu;
-	gfn_t gfn = gpa >> PAGE_SHIFT;
-	const struct lodge_memslot *slot;
+	for (; n; n--, gpas++)
+		if (lodge_memslot_contains(slot, *gpas >> PAGE_SHIFT))
+			lodge_dirty_mark(vcpu, slot, *gpas >> PAGE_SHIFT);
+}
+
+/* Interrupts off are what keeps the slots, and neighbours mostly share one. */
+void lodge_dirty_logged(struct lodge_vcpu *vcpu, const u64 *gpas, unsigned int n)
+{
+	const struct lodge_memslot *slot = NULL;
+	unsigned int i;
+	gfn_t gfn;
 
 	lockdep_assert_irqs_disabled();
-	slot = lodge_memslot_find_rcu(vcpu->vm, gfn);
-	if (slot)
-		lodge_dirty_mark(vcpu, slot, gfn);
+	for (i = 0; i < n; i++) {
+		gfn = gpas[i] >> PAGE_SHIFT;
+		if (!slot || unlikely(!lodge_memslot_contains(slot, gfn)))
+			slot = lodge_memslot_find_rcu(vcpu->vm, gfn);
+		if (likely(slot))
+			lodge_dirty_mark(vcpu, slot, gfn);
+	}
 	/* After the search, which knows the slots from before the move or sees this one. */
 	smp_rmb();
-	slot = READ_ONCE(mmu->moving);
-	if (unlikely(slot) && lodge_memslot_contains(slot, gfn))
-		lodge_dirty_mark(vcpu, slot, gfn);
+	slot = READ_ONCE(vcpu->vm->mmu->moving);
+	if (unlikely(slot))
+		dirty_mark_moving(vcpu, slot, gpas, n);
 }
 
 int lodge_dirty_follow(struct lodge_vcpu *vcpu)

@@ -52,9 +52,14 @@ static inline u64 entry_accessed_mask(void)
 	return 1ULL << entry_accessed_bit();
 }
 
+static inline unsigned int entry_dirty_bit(void)
+{
+	return entry_accessed_bit() + 1;
+}
+
 static inline u64 entry_dirty_mask(void)
 {
-	return 2ULL << entry_accessed_bit();
+	return BIT_ULL(entry_dirty_bit());
 }
 
 /*

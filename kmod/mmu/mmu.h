@@ -60,7 +60,7 @@ void lodge_dirty_log_configure(struct lodge_vm *vm, u64 flags);
 int lodge_dirty_follow(struct lodge_vcpu *vcpu);
 
 /* From the backend: the CPU logged the first write of @vcpu to a page. Interrupts off. */
-void lodge_dirty_logged(struct lodge_vcpu *vcpu, gpa_t gpa);
+void lodge_dirty_logged(struct lodge_vcpu *vcpu, const u64 *gpas, unsigned int n);
 
 #define LODGE_DIRTY_RING_BYTES	(65536 * sizeof(struct kvm_dirty_gfn))	/* the largest ring */
 

@@ -309,17 +309,17 @@ void lodge_table_protect(struct lodge_mmu *mmu, gfn_t start, gfn_t end)
 	mmu->zapped += table_protect_range(mmu->root, lodge_nested.levels, start, table_end(end));
 }
 
-/* Whether the CPU had set dirty in a leaf that it may write: its next write is logged. */
-static bool table_relog_entry(u64 *ep, u64 entry)
+/* Whether the CPU had set dirty, bit @dirty, in a leaf that it may write: its next write is logged. */
+static __always_inline bool table_relog_entry(u64 *ep, u64 entry, unsigned int dirty)
 {
-	const u64 written = LODGE_ENTRY_WRITE | entry_dirty_mask();
+	const u64 written = LODGE_ENTRY_WRITE | BIT_ULL(dirty);
 
 	if ((entry & written) != written)
 		return false;
 	/* Two steps: nobody but the CPU, which only sets dirty, changes the leaf meanwhile. */
 	if (!(entry & LODGE_ENTRY_WAS_DIRTY))
 		set_bit(LODGE_ENTRY_WAS_DIRTY_BIT, (unsigned long *)ep);
-	clear_bit(entry_accessed_bit() + 1, (unsigned long *)ep);
+	clear_bit(dirty, (unsigned long *)ep);
 	return true;
 }
 
@@ -345,7 +345,7 @@ void lodge_table_push_protection(struct lodge_mmu *mmu, gfn_t gfn)
 		/* A CPU not yet flushed may still set dirty below, hence a locked operation. */
 		for (i = 0; i < LODGE_ENTRIES; i++) {
 			if (level == 2 && READ_ONCE(mmu->cpu_logs))
-				table_relog_entry(&below[i], READ_ONCE(below[i]));
+				table_relog_entry(&below[i], READ_ONCE(below[i]), entry_dirty_bit());
 			else
 				lodge_table_protect_entry(&below[i], READ_ONCE(below[i]));
 		}
@@ -385,6 +385,7 @@ void lodge_table_seek(struct lodge_mmu *mmu, struct lodge_protect_cursor *cursor
 void lodge_table_relog_pages(struct lodge_mmu *mmu, struct lodge_protect_cursor *cursor, gfn_t base,
 			     unsigned long bits)
 {
+	const unsigned int dirty = entry_dirty_bit();
 	bool cleared = false;
 	gfn_t gfn;
 	u64 *ep;
@@ -396,7 +397,7 @@ void lodge_table_relog_pages(struct lodge_mmu *mmu, struct lodge_protect_cursor 
 		if (!cursor->table)
 			continue;
 		ep = &cursor->table[gfn - cursor->base];
-		cleared |= table_relog_entry(ep, READ_ONCE(*ep));
+		cleared |= table_relog_entry(ep, READ_ONCE(*ep), dirty);
 	}
 	mmu->zapped += cleared;
 }

@@ -8,6 +8,7 @@
 #include "vmx.h"
 
 #include <linux/mm.h>
+#include <linux/string.h>
 #include <asm/io.h>
 
 #include "../backend.h"
@@ -74,16 +75,14 @@ int vmx_log_writes(struct lodge_vcpu *vcpu, bool on)
 
 static void pml_drain(struct vmx_vcpu *vmx)
 {
-	int i = vmx->pml_next;
-	u64 gpa;
+	int last = vmx->pml_next, i = last;
+	u64 *first;
 
-	for (; i >= 0; i--) {
-		gpa = READ_ONCE(vmx->pml[i]);
-		if (gpa == PML_EMPTY)
-			break;
-		lodge_dirty_logged(&vmx->vcpu, gpa);
-		WRITE_ONCE(vmx->pml[i], PML_EMPTY);
-	}
+	while (i >= 0 && READ_ONCE(vmx->pml[i]) != PML_EMPTY)
+		i--;
+	first = vmx->pml + i + 1;
+	lodge_dirty_logged(&vmx->vcpu, first, last - i);
+	memset64(first, PML_EMPTY, last - i);
 	vmx->pml_next = i;
 }
 
