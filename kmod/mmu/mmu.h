@@ -59,7 +59,7 @@ void lodge_dirty_log_configure(struct lodge_vm *vm, u64 flags);
 /* After LODGE_REQ_LOG: have the CPU log the vCPU's writes, or not, as its VM wants. 0 or -ENOMEM. May sleep. */
 int lodge_dirty_follow(struct lodge_vcpu *vcpu);
 
-/* From the backend: the CPU logged the first write of @vcpu to a page. Interrupts off. */
+/* From the backend: the CPU logged the first writes of @vcpu to @n pages, those at @gpas. Interrupts off. */
 void lodge_dirty_logged(struct lodge_vcpu *vcpu, const u64 *gpas, unsigned int n);
 
 #define LODGE_DIRTY_RING_BYTES	(65536 * sizeof(struct kvm_dirty_gfn))	/* the largest ring */
