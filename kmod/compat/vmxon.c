@@ -62,11 +62,6 @@ void lodge_compat_vmxoff(void)
 	vmx_put_ref(X86_FEATURE_VMX);
 }
 
-bool lodge_compat_vmx_is_shared(void)
-{
-	return true;
-}
-
 #else
 
 int lodge_compat_vmxon_check(void)
@@ -101,11 +96,6 @@ void lodge_compat_vmxoff(void)
 		     : : : "cc", "memory");
 	cr4_clear_bits_irqsoff(X86_CR4_VMXE);
 	intel_pt_handle_vmx(0);
-}
-
-bool lodge_compat_vmx_is_shared(void)
-{
-	return false;
 }
 
 #endif

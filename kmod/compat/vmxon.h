@@ -20,6 +20,13 @@ int lodge_compat_vmxon(u64 region);
 void lodge_compat_vmxoff(void);
 
 /* Whether another hypervisor may be in VMX operation beside lodge, with a current VMCS of its own. */
-bool lodge_compat_vmx_is_shared(void);
+static inline bool lodge_compat_vmx_is_shared(void)
+{
+#ifdef LODGE_HAVE_X86_VIRT
+	return true;
+#else
+	return false;
+#endif
+}
 
 #endif

@@ -10,6 +10,7 @@
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
 #include <asm/cpufeature.h>
+#include <asm/desc.h>
 #include <asm/io.h>
 
 #include "../compat/vmxon.h"
@@ -112,6 +113,7 @@ int vmx_cpu_enable(void)
 	cpu->last = NULL;
 	cpu->current_vmcs = NULL;
 	vmx_host_read_msrs(&cpu->host);
+	native_store_gdt(&cpu->gdt);
 	cpu->enabled = true;
 	return 0;
 }

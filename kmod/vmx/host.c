@@ -18,12 +18,30 @@
 
 void vmx_host_read_msrs(struct vmx_host_msrs *host)
 {
+	u64 pebs;
+
 	rdmsrq(MSR_STAR, host->star);
 	rdmsrq(MSR_LSTAR, host->lstar);
 	rdmsrq(MSR_SYSCALL_MASK, host->syscall_mask);
 	host->tsc_aux = 0;
 	if (boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID))
 		rdmsrq(MSR_TSC_AUX, host->tsc_aux);
+	host->has_pebs = boot_cpu_has(X86_FEATURE_PEBS) && !rdmsrq_safe(MSR_IA32_PEBS_ENABLE, &pebs);
+	host->pebs = 0;
+}
+
+/* Of MSRs that every CPU with VT-x has, once a section: without the kernel's indirection for paravirtual hosts. */
+static __always_inline u64 host_rdmsr(u32 msr)
+{
+	u32 low, high;
+
+	asm volatile("rdmsr" : "=a" (low), "=d" (high) : "c" (msr));
+	return low | (u64)high << 32;
+}
+
+static __always_inline void host_wrmsr(u32 msr, u64 value)
+{
+	asm volatile("wrmsr" : : "c" (msr), "a" ((u32)value), "d" ((u32)(value >> 32)) : "memory");
 }
 
 /* The same on every CPU and in every task. */
@@ -61,14 +79,13 @@ static u64 host_tss_base(unsigned long gdt)
 	return tss->base0 | (u64)tss->base1 << 16 | (u64)tss->base2 << 24 | (u64)tss->base3 << 32;
 }
 
-static void host_write_cpu(struct vmx_vcpu *vmx)
+static noinline void host_write_cpu(struct vmx_vcpu *vmx)
 {
-	struct desc_ptr gdt;
+	unsigned long gdt = this_cpu_ptr(&vmx_cpu)->gdt.address;
 	u64 value;
 
-	native_store_gdt(&gdt);
-	vmcs_write(VMCS_HOST_GDT_BASE, gdt.address);
-	vmcs_write(VMCS_HOST_TR_BASE, host_tss_base(gdt.address));
+	vmcs_write(VMCS_HOST_GDT_BASE, gdt);
+	vmcs_write(VMCS_HOST_TR_BASE, host_tss_base(gdt));
 	rdmsrq(MSR_GS_BASE, value);
 	vmcs_write(VMCS_HOST_GS_BASE, value);
 	rdmsrq(MSR_IA32_SYSENTER_ESP, value);
@@ -78,29 +95,29 @@ static void host_write_cpu(struct vmx_vcpu *vmx)
 
 static u64 host_fs_base(void)
 {
-	u64 base;
-
 	if (boot_cpu_has(X86_FEATURE_FSGSBASE))
 		return rdfsbase();
-	rdmsrq(MSR_FS_BASE, base);
-	return base;
+	return host_rdmsr(MSR_FS_BASE);
 }
 
-static void host_write_task(struct vmx_vcpu *vmx)
+/* One after the other: each in its own register for a moment only. */
+static __always_inline void host_write_task(struct vmx_vcpu *vmx)
 {
-	u64 cr3 = __read_cr3(), cr4 = __read_cr4(), fs_base = host_fs_base();
+	u64 value = __read_cr3();
 
-	if (vmx->host_cr3 != cr3) {
-		vmx->host_cr3 = cr3;
-		vmcs_write(VMCS_HOST_CR3, cr3);
+	if (vmx->host_cr3 != value) {
+		vmx->host_cr3 = value;
+		vmcs_write(VMCS_HOST_CR3, value);
 	}
-	if (vmx->host_cr4 != cr4) {
-		vmx->host_cr4 = cr4;
-		vmcs_write(VMCS_HOST_CR4, cr4);
+	value = __read_cr4();
+	if (vmx->host_cr4 != value) {
+		vmx->host_cr4 = value;
+		vmcs_write(VMCS_HOST_CR4, value);
 	}
-	if (vmx->host_fs_base != fs_base) {
-		vmx->host_fs_base = fs_base;
-		vmcs_write(VMCS_HOST_FS_BASE, fs_base);
+	value = host_fs_base();
+	if (vmx->host_fs_base != value) {
+		vmx->host_fs_base = value;
+		vmcs_write(VMCS_HOST_FS_BASE, value);
 	}
 }
 
@@ -141,9 +158,11 @@ static void host_restore_syscall(struct vmx_vcpu *vmx, struct vmx_cpu *cpu)
 /* The host's event records must not be written through the guest's page tables. SDM 3, 20.6.2.4. */
 static void host_stop_pebs(struct vmx_host_msrs *host)
 {
-	host->pebs = 0;
-	if (boot_cpu_has(X86_FEATURE_PEBS) && !rdmsrq_safe(MSR_IA32_PEBS_ENABLE, &host->pebs) && host->pebs)
-		wrmsrq(MSR_IA32_PEBS_ENABLE, 0);
+	if (!host->has_pebs)
+		return;
+	host->pebs = host_rdmsr(MSR_IA32_PEBS_ENABLE);
+	if (unlikely(host->pebs))
+		host_wrmsr(MSR_IA32_PEBS_ENABLE, 0);
 }
 
 void vmx_host_enter(struct vmx_vcpu *vmx, struct vmx_cpu *cpu)
@@ -158,14 +177,15 @@ void vmx_host_enter(struct vmx_vcpu *vmx, struct vmx_cpu *cpu)
 	savesegment(fs, host->fs);
 	savesegment(gs, host->gs);
 	lodge_host_breakpoints_save(&cpu->breakpoints);
-	rdmsrq(MSR_IA32_DEBUGCTLMSR, host->debugctl);
+	host->debugctl = host_rdmsr(MSR_IA32_DEBUGCTLMSR);
 	host_stop_pebs(host);
 
-	rdmsrq(MSR_KERNEL_GS_BASE, host->kernel_gs_base);
+	host->kernel_gs_base = host_rdmsr(MSR_KERNEL_GS_BASE);
 	if (host->kernel_gs_base != vmx->kernel_gs_base)
-		wrmsrq(MSR_KERNEL_GS_BASE, vmx->kernel_gs_base);
-	vmx_host_switch_syscall(vmx);
-	if (guest_has_tsc_aux(&vmx->vcpu) && vmx->tsc_aux != host->tsc_aux) {
+		host_wrmsr(MSR_KERNEL_GS_BASE, vmx->kernel_gs_base);
+	if (vmx->vcpu.efer & EFER_SCE)
+		vmx_host_switch_syscall(vmx);
+	if (vmx->tsc_aux != host->tsc_aux && guest_has_tsc_aux(&vmx->vcpu)) {
 		wrmsrq(MSR_TSC_AUX, vmx->tsc_aux);
 		cpu->loaded_tsc_aux = true;
 	}
@@ -190,11 +210,11 @@ void vmx_host_leave(struct vmx_vcpu *vmx, struct vmx_cpu *cpu)
 {
 	struct vmx_host_msrs *host = &cpu->host;
 
-	rdmsrq(MSR_KERNEL_GS_BASE, vmx->kernel_gs_base);
+	vmx->kernel_gs_base = host_rdmsr(MSR_KERNEL_GS_BASE);
 	/* Before the base: loading a selector writes it. */
 	host_restore_segments(vmx, host);
 	if (host->kernel_gs_base != vmx->kernel_gs_base || unlikely(host->gs))
-		wrmsrq(MSR_KERNEL_GS_BASE, host->kernel_gs_base);
+		host_wrmsr(MSR_KERNEL_GS_BASE, host->kernel_gs_base);
 	host_restore_syscall(vmx, cpu);
 	if (cpu->loaded_tsc_aux) {
 		wrmsrq(MSR_TSC_AUX, host->tsc_aux);
@@ -206,7 +226,7 @@ void vmx_host_leave(struct vmx_vcpu *vmx, struct vmx_cpu *cpu)
 		wrmsrq(MSR_IA32_PEBS_ENABLE, host->pebs);
 	lodge_host_breakpoints_restore(&cpu->breakpoints);
 	/* An exit leaves limits of 64 KiB and a TSS without I/O bitmap: SDM 3, 28.5.2 and 28.5.3. */
-	load_fixmap_gdt(smp_processor_id());
+	native_load_gdt(&cpu->gdt);
 	/*
 	 * Threads with a bitmap have the limit put right on their way to user space, where this is looked at.
 	 * invalidate_tss_limit() does it for them at once, by a function that newer kernels keep for KVM.

@@ -72,12 +72,10 @@ void vmx_clear_all(struct vmx_cpu *cpu)
 		vmx_clear(vmx);
 }
 
-void vmx_make_current(struct vmx_vcpu *vmx)
+void vmx_load_vmcs(struct vmx_vcpu *vmx)
 {
 	struct vmx_cpu *cpu = this_cpu_ptr(&vmx_cpu);
 
-	if (cpu->current_vmcs == vmx)
-		return;
 	if (lodge_compat_vmx_is_shared() && !cpu->current_vmcs)
 		cpu->other_vmcs = vmx_vmptrst();
 	vmx_vmptrld(vmx->vmcs_pa);
@@ -86,15 +84,6 @@ void vmx_make_current(struct vmx_vcpu *vmx)
 		list_add(&vmx->link, &cpu->vmcss);
 		WRITE_ONCE(vmx->vmcs_cpu, smp_processor_id());
 	}
-}
-
-void vmx_yield_current(struct vmx_cpu *cpu)
-{
-	if (!lodge_compat_vmx_is_shared())
-		return;
-	cpu->current_vmcs = NULL;
-	if (cpu->other_vmcs != ~0ULL)
-		vmx_vmptrld(cpu->other_vmcs);
 }
 
 unsigned long vmx_hold(struct vmx_vcpu *vmx)

@@ -12,6 +12,7 @@
 
 #include "insn.h"
 #include "vmcs.h"
+#include "../compat/vmxon.h"
 #include "../regs.h"
 
 struct vmx_vcpu {
@@ -56,6 +57,7 @@ struct vmx_host_msrs {
 	u64 star, lstar, syscall_mask, tsc_aux;	/* the same from boot on */
 	u64 kernel_gs_base, debugctl, pebs;	/* as the section found them */
 	u16 ds, es, fs, gs;
+	bool has_pebs;
 };
 
 /* Per CPU; interrupts off. */
@@ -69,6 +71,7 @@ struct vmx_cpu {
 	bool loaded_syscall, loaded_tsc_aux;
 	struct vmx_host_msrs host;
 	struct lodge_host_breakpoints breakpoints;
+	struct desc_ptr gdt;			/* the host's, the same while it is enabled */
 };
 DECLARE_PER_CPU(struct vmx_cpu, vmx_cpu);
 
@@ -106,9 +109,23 @@ void vmx_vcpu_free(struct lodge_vcpu *vcpu);
 void vmx_vcpu_reset(struct lodge_vcpu *vcpu, bool init);
 void vmx_vcpu_leave_cpu(struct lodge_vcpu *vcpu);
 void vmx_cpuid_changed(struct lodge_vcpu *vcpu);
+void vmx_load_vmcs(struct vmx_vcpu *vmx);
 /* Make its VMCS current, and give way to another hypervisor's again; interrupts off, it is on no other CPU. */
-void vmx_make_current(struct vmx_vcpu *vmx);
-void vmx_yield_current(struct vmx_cpu *cpu);
+static __always_inline void vmx_make_current(struct vmx_vcpu *vmx)
+{
+	if (this_cpu_read(vmx_cpu.current_vmcs) != vmx)
+		vmx_load_vmcs(vmx);
+}
+
+static __always_inline void vmx_yield_current(struct vmx_cpu *cpu)
+{
+	if (!lodge_compat_vmx_is_shared())
+		return;
+	cpu->current_vmcs = NULL;
+	if (cpu->other_vmcs != ~0ULL)
+		vmx_vmptrld(cpu->other_vmcs);
+}
+
 void vmx_clear_all(struct vmx_cpu *cpu);		/* no VMCS stays in this CPU */
 unsigned long vmx_hold(struct vmx_vcpu *vmx);		/* reach the VMCS from anywhere: returns what release takes */
 void vmx_release(struct vmx_vcpu *vmx, unsigned long flags);
