@@ -54,7 +54,7 @@ struct bench_machine {
  * @limit: what it may cost in instructions; 0: nothing is promised
  * @limit_next_rip: the same where the CPU tells the next instruction's address; 0: no other
  * @limit_unmitigated: the same where it does and the host mitigates nothing; 0: no other
- * @limit_logged: the same where the CPU logs first writes, which a harvest then collects; 0: no other
+ * @limit_logged: the same where the CPU logs first writes itself; 0: no other
  */
 struct bench_row {
 	const char *name;

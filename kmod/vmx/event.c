@@ -13,8 +13,6 @@
 #include "../event.h"
 #include "../irqchip/irqchip.h"
 
-#define VMX_APIC_TPR		0x80	/* in the virtual-APIC page */
-
 /* Vectors that push an error code: SDM 3, table 6-1. */
 #define VECTORS_WITH_ERROR	(BIT(X86_TRAP_DF) | BIT(X86_TRAP_TS) | BIT(X86_TRAP_NP) | BIT(X86_TRAP_SS) | \
 				 BIT(X86_TRAP_GP) | BIT(X86_TRAP_PF) | BIT(X86_TRAP_AC))

@@ -15,8 +15,6 @@
 #include "../backend.h"
 #include "../irqchip/irqchip.h"
 
-#define VMX_APIC_TPR	0x80	/* in the virtual-APIC page */
-
 /* Another vCPU's indirect branches must not steer this one's: follows the host's choice of IBPB. */
 static void vmx_branch_barrier(struct vmx_vcpu *vmx, struct vmx_cpu *cpu)
 {

@@ -149,6 +149,8 @@ enum vmx_segment { VMX_SEG_ES, VMX_SEG_CS, VMX_SEG_SS, VMX_SEG_DS, VMX_SEG_FS, V
 #define VMX_PROC_MONITOR		BIT(29)
 #define VMX_PROC_SECONDARY		BIT(31)
 
+#define VMX_APIC_TPR			0x80	/* in the virtual-APIC page */
+
 /* Secondary processor-based controls. */
 #define VMX_PROC2_EPT			BIT(1)
 #define VMX_PROC2_RDTSCP		BIT(3)
